@@ -45,6 +45,7 @@ import { sessionHandlers } from "./routes/sessions.ts";
 import { sourceSnapshotHandlers } from "./routes/source-snapshots.ts";
 import { streamHandlers } from "./routes/streams.ts";
 import { modelRequestHandlers } from "./routes/model-requests.ts";
+import { replayHandlers } from "./routes/replays.ts";
 import { toolCallHandlers } from "./routes/tool-calls.ts";
 import { triggerHandlers } from "./routes/triggers.ts";
 import { usageHandlers } from "./routes/usage.ts";
@@ -84,6 +85,7 @@ const handlers: Handlers = {
   ...streamHandlers,
   ...toolCallHandlers,
   ...modelRequestHandlers,
+  ...replayHandlers,
   ...triggerHandlers,
   ...usageHandlers,
   ...webhookHandlers,

@@ -171,6 +171,8 @@ export const elsewhere: Partial<Record<RouteName, (ids: Ids) => { readonly body?
     }),
     sendSessionEvent: (ids) => ({ body: eventWithFile(ids) }),
     sendAgentMessage: (ids) => ({ body: { ...eventWithFile(ids), session: { version_id: ids["version_id"] } } }),
+    replayMessage: (ids) => ({ body: { version_id: ids["version_id"] } }),
+    listRecordings: (ids) => ({ query: `?after=${ids["message_id"]}` }),
     retryMessage: (ids) => ({ body: { fork: true, version_id: ids["version_id"] } }),
     putBudget: (ids) => ({ body: { period: "day", max_turns: 1, agent_id: ids["agent_id"] } }),
     forkSession: (ids) => ({ body: { message_id: ids["message_id"], version_id: ids["version_id"] } }),

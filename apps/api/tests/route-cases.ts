@@ -6,6 +6,7 @@ import { peopleCases } from "./route-cases-people.ts";
 import { priceListCase } from "./price-list-case.ts";
 import { scheduleCases } from "./schedule-cases.ts";
 import { inputCase } from "./input-case.ts";
+import { repeatCases } from "./repeat-cases.ts";
 import { triggerCases } from "./trigger-cases.ts";
 import { openAiCases } from "./openai-cases.ts";
 import { chatClientCases } from "./chat-client-cases.ts";
@@ -132,16 +133,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
   listMessages: {},
   getMessage: {},
   cancelMessage: {},
-  retryMessage: {
-    valid: {},
-    invalid: [
-      [{ version_id: "agt_1" }, "version_id"],
-      [{ version_id: "ver_01jx5m0k8c3f7q2v9t4w6y8z1a" }, "version_id"],
-      [{ fork: "yes" }, "fork"],
-      [{ on_busy: "push" }, "on_busy"],
-      [{ lane: "fast" }, "lane"],
-    ],
-  },
+  ...repeatCases,
   answerInput: inputCase,
   getMessageFiles: {},
   getMessageLogs: {},

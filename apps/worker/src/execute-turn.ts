@@ -44,7 +44,9 @@ export async function executeTurn(
     const result = await finish(attempt, input);
     const { saved, kept } = attempt;
     if (result?.recorded === "completed" && saved !== undefined) kept?.confirm(saved.snapshot.id);
-    if (result !== undefined && endings.includes(result.recorded)) deleteAnswers(attempt);
+    if (result !== undefined && endings.includes(result.recorded)) {
+      deleteAnswers(attempt, result.recorded === "completed");
+    }
     const isCommitted = result?.recorded === "completed" || result?.recorded === "suspended";
     return { result, released: releaseDisk(attempt, isCommitted) };
   } catch (error) {
@@ -58,8 +60,12 @@ const nothingYet = (): Pick<Attempt, "taken" | "answerObjects"> => ({ taken: [],
 /** How a turn's end is recorded if its message has ended with it. */
 const endings: readonly string[] = ["completed", "failed", "cancelled"];
 
-/** Deletes the objects whose rows went with the message's end. If the process dies before, the store's sweep does. */
-function deleteAnswers({ context, turn, answerObjects }: Attempt): void {
+/**
+ * Deletes the objects whose rows went with the message's end. If the process dies before, the store's sweep does, and
+ * also if rows may have become a recording. Those that a replay answers from belong to another message.
+ */
+function deleteAnswers({ context, turn, answerObjects }: Attempt, isCompleted: boolean): void {
+  if (isCompleted && typeof turn?.manifest.retries.record_answers === "object") return;
   const keys = [...answerObjects, ...(turn?.modelAnswers ?? []).map(({ objectKey }) => objectKey)];
   if (keys.length === 0) return;
   void context.workspaces.blobs.delete(keys).catch((error: unknown) => {

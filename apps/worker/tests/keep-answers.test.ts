@@ -9,7 +9,7 @@ import { findViolations } from "@dari/control/operations";
 import { sweepStore } from "@dari/control/storage";
 import { createSealer } from "@dari/control/tenants";
 import { claimTurn, countAttempt, finishTurn, loadTurn, type Turn } from "@dari/control/turns";
-import { dispatch } from "@dari/db";
+import { dispatch, heads, recordings, retention } from "@dari/db";
 import { failure, modelAnswerLimits, newId, Redacted, type Notifier } from "@dari/domain";
 import { createLogger } from "@dari/runtime";
 import type { AnswerJournal, JournalEntry, RecordedAnswer } from "@dari/sandbox";
@@ -298,4 +298,53 @@ test("a superseded attempt leaves no object, and the sweep takes objects of ende
   await finish(next.turn, "failed");
   await sweep();
   expect(await blobs.head(answerObjects[0]!)).toBeUndefined();
+});
+
+test("a replay gets its original's answers and says what differs; a sweep leaves them until they expire", async () => {
+  const recorded = { ...retries, record_answers: { keep_days: 1 } };
+  const place = await newMessage({ ...testManifest, retries: recorded });
+  const { turn, journal, answerObjects } = await begin(place);
+  await end(journal.begin("a"), "one");
+  await end(journal.begin("b"), "two");
+  await finishTurn({ db: database.db, notifier, log }, turn, turn.organizationId, {
+    ending: "completed",
+    output: { parts: [] },
+    snapshot: {
+      ...{ id: newId("snapshot"), parentId: null, objectKey: null, isFull: true, deltaDepth: 0, treeHash: "empty" },
+      ...{ sizeBytes: 0, files: 0, totalBytes: 0 },
+    },
+  });
+  const { organizationId, sessionId: sourceId } = place;
+  const sessionId = newId("session");
+  const fork = { organizationId, sourceId, messageId: turn.messageId, without: true, sessionId, versionId: undefined };
+  expect(await heads.forkSession(database.db, fork)).toBe("forked");
+  const messageId = await createTestMessage(database.db, organizationId, sessionId);
+  await recordings.markReplay(database.db, { sessionId, messageId, of: turn.messageId, asksModels: true });
+
+  const replay = await begin({ organizationId, sessionId });
+  const asked = ["b", "x", "y"].map((digest) => replay.journal.begin(digest));
+  expect(await found(asked[0])).toBe("two");
+  expect([await found(asked[1]), await found(asked[2])]).toEqual([undefined, undefined]);
+  await end(asked[1], "live");
+  await replay.keeper.end(true);
+  expect(replay.lines).toEqual([
+    "no answer is recorded for request 2 of this replay; 1 recorded ones are not used yet\n",
+    `this was a replay of ${turn.messageId}: it made 3 requests to models, and 1 of 2 recorded answers were used\n`,
+  ]);
+  await finish(replay.turn, "failed");
+
+  const now = { youngMs: -60_000, afterMs: 0, rememberMs: 60_000, perPass: 1_000 };
+  const sweep = async () => {
+    for (let pass = 0; pass < 3; pass++) await sweepStore({ db: database.db, blobs, log }, now);
+  };
+  await sweep();
+  expect(await Promise.all(answerObjects.map((key) => blobs.head(key)))).toEqual([
+    expect.anything(),
+    expect.anything(),
+  ]);
+  expect(await blobs.head(replay.answerObjects[0]!)).toBeUndefined();
+  await database.db.pool.query("update dari.recordings set expires_at = now() where message_id = $1", [turn.messageId]);
+  expect(await retention.expireRecordings(database.db, 10)).toBe(1);
+  await sweep();
+  expect(await Promise.all(answerObjects.map((key) => blobs.head(key)))).toEqual([undefined, undefined]);
 });

@@ -65,6 +65,7 @@ export {
 } from "./schemas/files.ts";
 export type { McpMessage } from "./schemas/mcp.ts";
 export { ModelRequestRecord } from "./schemas/model-requests.ts";
+export { RecordingRecord, ReplayMessageRequest, ReplayReport } from "./schemas/replays.ts";
 export { ModelPriceRecord, PriceList, PutPriceListReply, PutPriceListRequest } from "./schemas/prices.ts";
 export { ToolCall, type ToolCallValue } from "./schemas/tool-calls.ts";
 export { findInputSchemaProblem, validateAnswer } from "./input-schema.ts";

@@ -13,6 +13,7 @@ import { historyRoutes } from "./routes/history.ts";
 import { mcpRoutes } from "./routes/mcp.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { modelRequestRoutes } from "./routes/model-requests.ts";
+import { replayRoutes } from "./routes/replays.ts";
 import { openAiRoutes } from "./routes/openai.ts";
 import { operatorRoutes } from "./routes/operators.ts";
 import { organizationRoutes } from "./routes/organizations.ts";
@@ -37,6 +38,7 @@ export const routes = {
   ...streamRoutes,
   ...toolCallRoutes,
   ...modelRequestRoutes,
+  ...replayRoutes,
   ...priceRoutes,
   ...fileRoutes,
   ...historyRoutes,

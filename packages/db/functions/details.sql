@@ -9,13 +9,14 @@
 -- null: none.
 -- steps, model_answers: what earlier attempts of the message have recorded; null: nothing.
 -- limits: of the message's requests to models, as raised by answers; null: none.
+-- replay: see replay_of; null: the message is no replay.
 create or replace function turn_details(p_message text, p_history_messages int, p_history_bytes int)
 returns table (organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb,
   metadata jsonb, max_attempts int, head_snapshot_id text, cancel_requested boolean, created_at timestamptz,
   started_at timestamptz, max_bytes bigint, max_files int, max_file_bytes bigint, history json, inputs json,
   resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint,
   max_turn_cpus double precision, steering_waits boolean, taken_before json,
-  steps json, limits jsonb, model_answers json)
+  steps json, limits jsonb, model_answers json, replay json)
 language plpgsql as $$
 #variable_conflict use_column
 begin
@@ -41,7 +42,8 @@ begin
     case when m.has_steps then (select json_agg(json_build_object('name', p.name, 'ordinal', p.ordinal,
         'json', p.result)) from message_steps p where p.session_id = m.session_id and p.message_id = m.id) end,
     limits_of(m, v.manifest),
-    case when m.has_answers then (select json_agg(x) from answers_of(m.session_id, m.id) x) end
+    case when m.has_answers then (select json_agg(x) from answers_of(m.session_id, m.id) x) end,
+    case when m.replay_of is not null then replay_of(m) end
   from messages m join sessions s on s.id = m.session_id join versions v on v.id = s.version_id
     join organizations o on o.id = m.organization_id
   where m.id = p_message;

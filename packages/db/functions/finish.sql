@@ -169,6 +169,10 @@ begin
       p_files_changed := null;
     end if;
   end if;
+  -- Here, because it locks the organization's total, as the growth of a workspace does, before budgets.
+  if v_ending = 'completed' and m.has_answers then
+    perform keep_answers(s, m, (p_snapshot ->> 'total_bytes')::bigint);
+  end if;
   if v_ending = 'failed' then v_output := jsonb_build_object('parts', '[]'::jsonb, 'error', p_failure);
   elsif v_ending = 'cancelled' then
     -- The output of an interrupted turn stays in the conversation.

@@ -21,10 +21,16 @@ create or replace function new_id(p_prefix text) returns text language sql volat
       from (select uuid_send(gen_random_uuid()) as random) r, generate_series(0, 15) i) digits
 $$;
 
+-- Returns the session's head from before this message, which has ended: the parent of the turn's snapshot.
+create or replace function head_before(s sessions, m messages) returns text language sql stable as $$
+  select case when m.snapshot_id is null then head_after(s, m)
+    else (select parent_id from snapshots where id = m.snapshot_id) end
+$$;
+
 -- Creates a session with the conversation and the head that another one had after a message. No file is copied: the
 -- head is the same snapshot. The conversation is copied in one statement.
--- p_message: null: the last completed one. p_without: leaves out that message, which must have changed nothing, and
--- uses the head from before it. p_version: null: the source's.
+-- p_message: null: the last completed one. p_without: leaves out that message, and uses the head from before it; the
+-- message has run in this session. p_version: null: the source's.
 -- outcome: forked | not_found | no_message | not_ended | open_before | merged | rolled_back | no_workspace | agent_gone
 -- | version_not_ready
 create or replace function fork_session(
@@ -60,7 +66,8 @@ begin
     if not found then return 'version_not_ready'; end if;
   end if;
 
-  v_head := case when m.id is null then s.head_snapshot_id else head_after(s, m) end;
+  v_head := case when m.id is null then s.head_snapshot_id when p_without then head_before(s, m)
+    else head_after(s, m) end;
   v_from := jsonb_build_object('session_id', p_source, 'message_id', m.id);
   perform counted_in(p_organization, 'storage_bytes',
     coalesce((select total_bytes from snapshots where id = v_head), 0)

@@ -79,7 +79,7 @@ begin
 end $$;
 
 -- What a total must be. Stable: in one statement with the total, both are of one moment. (indexes
--- sessions_by_organization, files_by_organization, primary keys of snapshots and message_values)
+-- sessions_by_organization, files_by_organization, primary keys of snapshots, message_values and recordings)
 create or replace function kept_now(p_organization text, p_kind text) returns bigint language sql stable as $$
   select case p_kind
     when 'sessions' then (select count(*) from sessions where organization_id = p_organization and deleted_at is null)
@@ -88,6 +88,8 @@ create or replace function kept_now(p_organization text, p_kind text) returns bi
       + (select coalesce(sum(h.total_bytes), 0) from sessions s join snapshots h on h.id = s.head_snapshot_id
         where s.organization_id = p_organization and s.deleted_at is null)
       + (select coalesce(sum(v.size_bytes), 0) from sessions s join message_values v on v.session_id = s.id
+        where s.organization_id = p_organization and s.deleted_at is null)
+      + (select coalesce(sum(r.size_bytes), 0) from sessions s join recordings r on r.session_id = s.id
         where s.organization_id = p_organization and s.deleted_at is null)
   end::bigint
 $$;

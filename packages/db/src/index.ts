@@ -29,6 +29,7 @@ import * as objects from "./queries/objects.ts";
 import * as organizations from "./queries/organizations.ts";
 import * as purges from "./queries/purge-deleted.ts";
 import * as rateWindows from "./queries/rate-windows.ts";
+import * as recordings from "./queries/recordings.ts";
 import * as retention from "./queries/retention.ts";
 import * as scheduleFirings from "./queries/schedule-firings.ts";
 import * as schedules from "./queries/schedules.ts";
@@ -119,6 +120,7 @@ export {
   organizations,
   purges,
   rateWindows,
+  recordings,
   retention,
   scheduleFirings,
   schedules,
@@ -164,6 +166,7 @@ export type {
   RecordedStep,
   TakenMessage,
   TurnEgress,
+  TurnReplay,
   TurnResume,
 } from "./queries/turn-details.ts";
 export type {
@@ -217,6 +220,7 @@ export {
   type CountKey,
   type QuotaKind,
 } from "./queries/quotas.ts";
+export type { RecordingRow } from "./queries/recordings.ts";
 export type { RateKind, RateRequest, RateGrant } from "./queries/rate-windows.ts";
 export type {
   BatchItemRow,

@@ -14,6 +14,7 @@ import {
 
 export interface Scene extends TestDatabase {
   readonly organizationId: string;
+  readonly agentId: string;
   readonly versionId: string;
   session(): Promise<string>;
   send(sessionId: string): Promise<string>;
@@ -40,6 +41,8 @@ interface SceneOptions {
   /** `retries.on_worker_lost`. Default: absent, like in a version that an older release published. */
   readonly onWorkerLost?: boolean;
   readonly building?: boolean;
+  /** `retries.record_answers.keep_days`. Default: absent. */
+  readonly keepDays?: number;
 }
 
 export async function openScene(options: SceneOptions = {}): Promise<Scene> {
@@ -51,7 +54,8 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     sourceId: newId("sourceSnapshot"),
     versionId: newId("version"),
   };
-  const retries = { max_attempts: options.maxAttempts ?? 3, on_worker_lost: options.onWorkerLost };
+  const kept = options.keepDays === undefined ? {} : { record_answers: { keep_days: options.keepDays } };
+  const retries = { max_attempts: options.maxAttempts ?? 3, on_worker_lost: options.onWorkerLost, ...kept };
   const manifest = { runtime: { timeout_seconds: 60 }, retries };
   const run = (statement: RawBuilder<unknown>): Promise<unknown> => statement.execute(db.kysely);
   const { organizationId, agentId, sourceId, versionId } = ids;
@@ -93,6 +97,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   return {
     ...database,
     organizationId: ids.organizationId,
+    agentId: ids.agentId,
     versionId: ids.versionId,
     dispatchOnly,
     accept,

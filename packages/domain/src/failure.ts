@@ -66,6 +66,12 @@ export const failureCodes = {
       "the message reached its limit of requests to models, of their tokens or of their cost, in all of its " +
       "attempts; raise `limits` in dari.yml, or in the request that sends the message",
   },
+  replay_diverged: {
+    retryable: false,
+    says:
+      "a request to a model has no recorded answer, and the replay may not ask a model, or the recorded answers have " +
+      "expired; replay the message with live requests to see what follows, or replay a newer one",
+  },
   invalid_output: {
     retryable: false,
     says: "the agent's result cannot be written as JSON; return text, or a value that JSON can represent",

@@ -27,6 +27,7 @@ export { stepLimits } from "./step-limits.ts";
 export {
   microPerDollar,
   modelAnswerLimits,
+  recordingDaysMax,
   modelFormats,
   modelRequestLimits,
   priceLimits,

@@ -63,7 +63,10 @@ export interface ReachedLimit {
   readonly needed: number;
 }
 
-/** Answers of models that are kept until their message ends. */
+/** For how many days the answers of a completed message can be kept, so that its turn can be replayed. */
+export const recordingDaysMax = 30;
+
+/** Answers of models that are kept until their message ends, or longer as a recording. */
 export const modelAnswerLimits = {
   rowsPerMessage: 1_000,
   /** Bytes of the sealed answers of one message. */

@@ -20,7 +20,7 @@ import type { EventRecorder } from "./record-events.ts";
 import type { ValueRecorder } from "./record-values.ts";
 import type { LogRecorder } from "./record-logs.ts";
 import type { ModelRequestRecorder } from "./record-model-requests.ts";
-import type { ModelRequestLimiter } from "./limit-model-requests.ts";
+import type { TurnGate } from "./turn-gate.ts";
 import type { PieceScrubber } from "./scrub-pieces.ts";
 import type { PreviewSender } from "./send-previews.ts";
 
@@ -32,8 +32,8 @@ export interface AgentCall {
   readonly events: EventRecorder;
   readonly values: ValueRecorder;
   readonly modelRequests: ModelRequestRecorder;
-  /** Undefined: the message has no limits. */
-  readonly limiter: ModelRequestLimiter | undefined;
+  /** Undefined: requests to models need no admission. */
+  readonly gate: TurnGate | undefined;
   readonly answers: AnswerKeeper;
   /** Collects the agent's text. */
   readonly partialText: TextCollector;

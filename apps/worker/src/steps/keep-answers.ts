@@ -1,6 +1,8 @@
 // Keeps the answers of models while their message is open, and gives the attempt after a lost worker those that were
-// kept. An answer that cannot be stored or read is logged, and the model is asked again.
+// kept. A replay gets those of the message that it replays. An answer that cannot be stored or read is logged, and the
+// model is asked again.
 
+import type { ModelAnswerRow } from "@dari/db";
 import { newAnswerObject, readModelAnswer, storeModelAnswer } from "@dari/control/storage";
 import { modelAnswerLimits, waitUntilSettled } from "@dari/domain";
 import type { AnswerJournal, AnswerRoom, HeldAnswer, JournalEntry, JournalResult, RecordedAnswer } from "@dari/sandbox";
@@ -30,7 +32,8 @@ type KeptAttempt = Pick<RestoredAttempt, "context" | "turn" | "lease" | "answerO
 };
 
 export function createAnswerKeeper(attempt: KeptAttempt, logs: Pick<LogRecorder, "add">): AnswerKeeper {
-  if (attempt.turn.manifest.retries.record_answers !== true) return keepsNothing;
+  const { manifest, replay } = attempt.turn;
+  if (manifest.retries.record_answers === undefined && replay === undefined) return keepsNothing;
   const journal = openJournal(attempt, logs);
   let isEnded = false;
   return {
@@ -38,6 +41,7 @@ export function createAnswerKeeper(attempt: KeptAttempt, logs: Pick<LogRecorder,
     stored: () => journal.settled(),
     async end(isLastAttempt) {
       isEnded = true;
+      journal.tellUse();
       if (!isLastAttempt) await journal.stored(endWithinMs);
     },
   };
@@ -52,6 +56,8 @@ const keepsNothing: AnswerKeeper = {
 interface OpenJournal extends AnswerJournal {
   /** Resolves once the answers that have ended are stored, or after this time. Returns whether they are. */
   stored(withinMs: number): Promise<boolean>;
+  /** Writes to the log of a replay how many recorded answers were used. */
+  tellUse(): void;
 }
 
 function openJournal(attempt: KeptAttempt, logs: Pick<LogRecorder, "add">): OpenJournal {
@@ -94,6 +100,7 @@ function openJournal(attempt: KeptAttempt, logs: Pick<LogRecorder, "add">): Open
   return {
     room,
     stored,
+    tellUse: recorded.tellUse,
     begin(digest) {
       if (digest === undefined) return tellOnce(logs, told, "a request is larger than can be held");
       if (count >= modelAnswerLimits.rowsPerMessage) return tellOnce(logs, told, limitReached);
@@ -124,6 +131,18 @@ function tellOnce(logs: Pick<LogRecorder, "add">, told: Set<string>, why: string
 interface RecordedAnswers {
   /** Never rejects. */
   find(digest: string, ordinal: number): Promise<HeldAnswer | undefined>;
+  /** See `OpenJournal`. */
+  tellUse(): void;
+}
+
+/** A recorded answer, and the message that its object is sealed for. */
+type OwnedRow = ModelAnswerRow & { readonly messageId: string };
+
+/** Returns what can be used, by digest and number. What a replay has recorded itself replaces what it replays. */
+function readRows({ messageId, modelAnswers, replay }: KeptAttempt["turn"]): ReadonlyMap<string, OwnedRow> {
+  const replayed = (replay?.answers ?? []).map((row) => ({ ...row, messageId: replay!.of }));
+  const own = modelAnswers.map((row) => ({ ...row, messageId }));
+  return new Map([...replayed, ...own].map((row) => [`${row.digest} ${row.ordinal}`, row]));
 }
 
 function createRecordedAnswers(
@@ -131,22 +150,28 @@ function createRecordedAnswers(
   room: AnswerRoom,
   logs: Pick<LogRecorder, "add">,
 ): RecordedAnswers {
-  const rows = new Map(turn.modelAnswers.map((row) => [`${row.digest} ${row.ordinal}`, row]));
+  const { organizationId, replay } = turn;
+  const rows = readRows(turn);
   const found = new Set<string>();
+  let asked = 0;
   let hasDiverged = false;
   /** Once the store does not answer in time, no request waits for it. */
   let isSlow = false;
   return {
+    tellUse() {
+      if (replay === undefined) return;
+      const used = `${found.size} of ${rows.size} recorded answers were used`;
+      logs.add("platform", `this was a replay of ${replay.of}: it made ${asked} requests to models, and ${used}\n`);
+    },
     async find(digest, ordinal) {
       const key = `${digest} ${ordinal}`;
       const row = rows.get(key);
+      asked += 1;
       if (row === undefined) {
-        if (!hasDiverged && found.size < rows.size) {
-          const rest = rows.size - found.size;
-          logs.add(
-            "platform",
-            `no answer is recorded for a request to a model; ${rest} recorded ones are not used yet\n`,
-          );
+        const rest = rows.size - found.size;
+        if (!hasDiverged && (rest > 0 || replay !== undefined)) {
+          const which = replay === undefined ? "a request to a model" : `request ${asked} of this replay`;
+          logs.add("platform", `no answer is recorded for ${which}; ${rest} recorded ones are not used yet\n`);
           hasDiverged = true;
         }
         return undefined;
@@ -154,7 +179,11 @@ function createRecordedAnswers(
       found.add(key);
       if (isSlow || !room.take(row.sizeBytes)) return undefined;
       const release = (): void => room.give(row.sizeBytes);
-      const reading = readModelAnswer({ ...context, blobs: context.workspaces.blobs }, turn, row).then((bytes) => ({
+      const reading = readModelAnswer(
+        { ...context, blobs: context.workspaces.blobs },
+        { organizationId, messageId: row.messageId },
+        row,
+      ).then((bytes) => ({
         answer: decode(bytes),
         release,
       }));

@@ -5,15 +5,14 @@ import { retryThroughOutage } from "@dari/control/context";
 import { askForLimit, reserveModelRequest, type AskedLimit, type Turn } from "@dari/control/turns";
 import type { ReservationResult } from "@dari/db";
 import { modelRequestLimits } from "@dari/domain";
-import { isModelHost, type ModelAdmission, type ModelGate, type RequestToAdmit } from "@dari/sandbox";
+import { isModelHost, type ModelAdmission, type RequestToAdmit } from "@dari/sandbox";
 import type { RestoredAttempt } from "../attempt.ts";
 import { describeRefusal, reachedLimitOf, type Limits } from "./describe-limit.ts";
 import type { ModelRequestRecorder } from "./record-model-requests.ts";
+import { TurnRefusal, turnEnded, type TurnGate } from "./turn-gate.ts";
 
 /** How long a request waits for the results of others, in milliseconds. SDKs wait as long for an answer. */
 const waitMs = 10 * 60_000;
-/** How long after a refusal the turn ends in any case, in milliseconds. */
-const endWithinMs = 5_000;
 
 type LimitedAttempt = Pick<RestoredAttempt, "context" | "turn" | "lease">;
 
@@ -37,7 +36,8 @@ export function isMetered({ keptSecrets }: Pick<Turn, "keptSecrets">): boolean {
   return keptSecrets.some(({ hosts }) => hosts.some((host) => isModelHost(host)));
 }
 
-export class ModelRequestLimiter implements ModelGate {
+export class ModelRequestLimiter implements TurnGate {
+  readonly code = "budget_exceeded";
   readonly readsBody: boolean;
   readonly #attempt: LimitedAttempt;
   readonly #recorder: ModelRequestRecorder;
@@ -51,11 +51,9 @@ export class ModelRequestLimiter implements ModelGate {
   #tail: Promise<unknown> = Promise.resolve();
   /** The ordinal of the next request that is reserved. */
   #next: number | undefined;
-  #reached: string | undefined;
+  readonly #refusal = new TurnRefusal();
   #asked: AskedLimit | undefined;
-  #isRefusalSent = false;
   #isClosed = false;
-  readonly #listeners = new Set<() => void>();
 
   constructor(
     attempt: LimitedAttempt,
@@ -66,14 +64,13 @@ export class ModelRequestLimiter implements ModelGate {
     this.#attempt = attempt;
     this.#recorder = recorder;
     this.#limits = limits;
-    this.#canAsk = manifest.limits?.at_limit === "ask" && manifest.retries.record_answers === true;
+    this.#canAsk = manifest.limits?.at_limit === "ask" && manifest.retries.record_answers !== undefined;
     this.#storeAnswers = storeAnswers;
     this.readsBody = limits.tokens !== undefined || limits.costUsd !== undefined;
   }
 
-  /** Why a request was refused, and the turn fails. Undefined: none was. */
   get reached(): string | undefined {
-    return this.#reached;
+    return this.#refusal.reason;
   }
 
   /** What the turn asks for instead of failing. Undefined: it fails. */
@@ -89,14 +86,10 @@ export class ModelRequestLimiter implements ModelGate {
     return decision;
   }
 
-  /** Calls back once after a refusal was sent, if there is one. Returns a function that stops that. */
   onReached(end: () => void): () => void {
-    if (this.#isRefusalSent) end();
-    else this.#listeners.add(end);
-    return () => void this.#listeners.delete(end);
+    return this.#refusal.onSent(end);
   }
 
-  /** Refuses what waits, and whatever follows. */
   close(): void {
     this.#isClosed = true;
     this.#notify();
@@ -110,7 +103,7 @@ export class ModelRequestLimiter implements ModelGate {
     for (;;) {
       if (this.#isClosed || over.aborted) return turnEnded;
       if (this.#asked !== undefined) return this.#hold(over);
-      if (this.#reached !== undefined) return this.#refuse(this.#reached);
+      if (this.reached !== undefined) return this.#refusal.refuse(this.reached);
       const { promise: change } = this.#changed;
       const mayWait = this.#open.size > 0;
       const isLate = performance.now() >= until;
@@ -124,7 +117,7 @@ export class ModelRequestLimiter implements ModelGate {
         if (!mayWait || (!canChange && !isWorthIt) || (isLate && this.#canAsk))
           return this.#stopAt(found, request, over);
       }
-      if (isLate) return this.#refuse(waitedTooLong);
+      if (isLate) return this.#refusal.refuse(waitedTooLong);
       await waitFor(change, over, until - performance.now());
     }
   }
@@ -163,11 +156,10 @@ export class ModelRequestLimiter implements ModelGate {
     const reached = reachedLimitOf(found, request);
     const question =
       this.#canAsk && reached !== undefined ? askForLimit(limits ?? {}, { ...reached, text }) : undefined;
-    if (question === undefined) return this.#refuse(text + advice);
+    if (question === undefined) return this.#refusal.refuse(text + advice);
     await this.#storeAnswers();
-    this.#reached = text + advice;
     this.#asked = question;
-    this.#end();
+    this.#refusal.end(text + advice);
     return this.#hold(over);
   }
 
@@ -179,19 +171,6 @@ export class ModelRequestLimiter implements ModelGate {
     while (!this.#isClosed && !over.aborted) await waitFor(this.#changed.promise, over, waitMs);
     return turnEnded;
   }
-
-  #refuse(reason: string): ModelAdmission {
-    // A client that does not read its refusal must not go on for it.
-    if (this.#reached === undefined) setTimeout(this.#end, endWithinMs).unref();
-    this.#reached ??= reason;
-    return { isAdmitted: false, isTemporary: false, reason, onRefused: this.#end };
-  }
-
-  readonly #end = (): void => {
-    this.#isRefusalSent = true;
-    for (const end of this.#listeners) end();
-    this.#listeners.clear();
-  };
 
   readonly #giveUp = (error: unknown): ModelAdmission => {
     const { context, turn } = this.#attempt;
@@ -207,12 +186,6 @@ export class ModelRequestLimiter implements ModelGate {
     this.#changed = Promise.withResolvers();
   }
 }
-
-const turnEnded: ModelAdmission = {
-  isAdmitted: false,
-  isTemporary: true,
-  reason: "the turn that this request belongs to has ended",
-};
 
 const waitedTooLong =
   `the request has waited ${waitMs / 60_000} minutes for others of the message, because of its limit of tokens or ` +

@@ -1,10 +1,11 @@
-// Ends turns before their agent is started: if credentials are missing or too large, or if this worker cannot keep a
-// credential out of the sandbox.
+// Ends turns before their agent is started: if credentials are missing or too large, if this worker cannot keep a
+// credential out of the sandbox, or if a replay could cost what its sender does not expect.
 
 import type { Turn } from "@dari/control/turns";
 import type { FinishInput } from "@dari/db";
 import { failure, limits } from "@dari/domain";
 import type { WorkerContext } from "../context.ts";
+import { isMetered } from "./limit-model-requests.ts";
 
 /** Returns how the turn ends, or undefined if it can run. */
 export function refuseTurn(
@@ -31,7 +32,19 @@ export function refuseTurn(
     const count = `the kept credentials of this turn have ${keptHosts} hosts together`;
     return refuse(`${count}; the limit is ${limits.turnKeptHostsMax} hosts; combine hosts as *.example.com`);
   }
-  return cancelRequested ? { ending: "cancelled" } : undefined;
+  if (cancelRequested) return { ending: "cancelled" };
+  const reason = refuseReplay(turn);
+  return reason === undefined ? undefined : { ending: "failed", failure: failure("replay_diverged", reason) };
+}
+
+/** Returns why a replay could cost what its sender does not expect; undefined: it cannot. */
+function refuseReplay(turn: Turn): string | undefined {
+  const { replay } = turn;
+  if (replay === undefined) return undefined;
+  // A recording has at least one answer.
+  if (replay.answers.length === 0) return `the answers of ${replay.of} have expired, or were deleted with its session`;
+  if (replay.asksModels || isMetered(turn)) return undefined;
+  return "no credential of the agent is kept for a known host of models, so its requests cannot be refused";
 }
 
 function refuse(message: string): FinishInput {

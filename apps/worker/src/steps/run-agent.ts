@@ -30,6 +30,7 @@ import { logUnreachableHosts } from "./log-unreachable-hosts.ts";
 import { createEventRecorder } from "./record-events.ts";
 import { startLogRecorder } from "./record-logs.ts";
 import { isMetered, limitModelRequests } from "./limit-model-requests.ts";
+import { refuseModelRequests } from "./refuse-model-requests.ts";
 import { createModelRequestRecorder } from "./record-model-requests.ts";
 import { createValueRecorder } from "./record-values.ts";
 import { createPieceScrubber } from "./scrub-pieces.ts";
@@ -70,10 +71,13 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
   const values = createValueRecorder(attempt, logs);
   const modelRequests = createModelRequestRecorder(attempt);
   const answers = createAnswerKeeper({ ...attempt, modelRequests }, logs);
-  const limiter = limitModelRequests(attempt, modelRequests, answers.stored);
-  if (limiter !== undefined && !isMetered(turn)) logs.add("platform", unmeteredWarning);
+  const isRefused = turn.replay?.asksModels === false;
+  const gate = isRefused
+    ? refuseModelRequests(turn.replay.of)
+    : limitModelRequests(attempt, modelRequests, answers.stored);
+  if (gate !== undefined && !isMetered(turn)) logs.add("platform", unmeteredWarning);
   const recorders = { logs, previews, events, values, modelRequests, answers };
-  const call: AgentCall = { attempt, ...recorders, limiter, partialText, pieces };
+  const call: AgentCall = { attempt, ...recorders, gate, partialText, pieces };
   let isCompleted = false;
   try {
     const run = await runInAnySandbox(call, imageDir);
@@ -88,7 +92,7 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
     // Flush now: no preview of an attempt may be shown after its end is recorded.
     previews.flush();
     events.stop();
-    limiter?.close();
+    gate?.close();
     await modelRequests.end();
     await answers.end(isCompleted);
     logs.stop();
@@ -152,12 +156,12 @@ async function runInNewSandbox(call: AgentCall, imageDir: string): Promise<RunRe
   return run;
 }
 
-function reportsTo({ attempt, logs, modelRequests, limiter, answers }: AgentCall) {
+function reportsTo({ attempt, logs, modelRequests, gate, answers }: AgentCall) {
   const { context, turn } = attempt;
   return {
     onConnection: logEgress(context, turn, logs),
     onModelRequest: (request) => modelRequests.add(request),
-    modelGate: () => limiter,
+    modelGate: () => gate,
     findJournal: answers.findJournal,
   } satisfies SandboxReports;
 }
@@ -190,7 +194,7 @@ async function runInPooledSandbox(
   try {
     const { isAgentLoaded, end } = pooled;
     const run = await runInSandbox(call, { sandbox, isAgentLoaded, canRest, mountFiles, end });
-    if (call.limiter?.reached === undefined && lostItsReport(run, started))
+    if (call.gate?.reached === undefined && lostItsReport(run, started))
       throw new Error("the template of the agent's sandbox does not answer");
     if (run.isLoaded) return run;
   } catch (error) {
@@ -226,7 +230,7 @@ interface RunningSandbox {
 }
 
 async function runInSandbox(call: AgentCall, running: RunningSandbox): Promise<RunResult> {
-  const { logs, previews, attempt, limiter } = call;
+  const { logs, previews, attempt, gate } = call;
   const { context, turn, watch } = attempt;
   const { sandbox } = running;
   const captured = captureLogs({
@@ -254,7 +258,7 @@ async function runInSandbox(call: AgentCall, running: RunningSandbox): Promise<R
     },
   });
   // An agent could repeat a refused request until its time limit.
-  const unlisten = limiter?.onReached(() => void running.end().catch(() => {}));
+  const unlisten = gate?.onReached(() => void running.end().catch(() => {}));
   const filesMounted = running.mountFiles();
   try {
     // The guest reads its turn while the files are being mounted. The agent is called once the files are mounted.
@@ -290,7 +294,7 @@ async function runInSandbox(call: AgentCall, running: RunningSandbox): Promise<R
     endedWithBytes = isMachine ? (endedWithBytes ?? usage.peakMemoryBytes) : undefined;
   }
   // The agent's code is not at fault, and must not be started again at once.
-  const isEnded = endedWithBytes !== undefined || limiter?.reached !== undefined;
+  const isEnded = endedWithBytes !== undefined || gate?.reached !== undefined;
   if (isEnded && !isCalled) await countFailedLoad(call, ending);
   const isLoaded = isCalled || ending.kind !== "failed" || isEnded;
   return { ending, isLoaded, isResting, exceeded: usage.exceeded, endedWithBytes };
@@ -311,7 +315,7 @@ async function countFailedLoad({ attempt }: AgentCall, ending: TurnEnding): Prom
   await retryThroughOutage(context, () => countAttempt(context.db, turn), lease.signal);
 }
 
-function endingOf({ attempt, logs, limiter, partialText }: AgentCall, run: RunResult): AgentEnding {
+function endingOf({ attempt, logs, gate, partialText }: AgentCall, run: RunResult): AgentEnding {
   const { exceeded, endedWithBytes } = run;
   const ending = scrubStack(attempt.turn.scrubber, run.ending);
   const { usage, delivered } = ending;
@@ -328,9 +332,9 @@ function endingOf({ attempt, logs, limiter, partialText }: AgentCall, run: RunRe
     case "failed": {
       const { stack } = ending;
       if (stack !== undefined) logs.add("platform", `${stack}\n`);
-      const { reached, asked } = limiter ?? {};
-      if (reached !== undefined) {
-        const exceeded = failure("budget_exceeded", reached);
+      if (gate?.reached !== undefined) {
+        const { asked } = gate;
+        const exceeded = failure(gate.code, gate.reached);
         if (asked === undefined) return { kind: "failed", failure: exceeded, ...said };
         logs.add("platform", `${asked.prompt}\n`);
         return { kind: "limited", asked, failure: exceeded, ...said };

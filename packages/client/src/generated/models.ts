@@ -313,7 +313,7 @@ export interface AttemptStartedEvent {
 
 export interface AuditEntry {
   id: string;
-  action: "organization.create" | "organization.update" | "organization.delete" | "invitation.create" | "invitation.accept" | "invitation.delete" | "member.update" | "member.remove" | "member.link" | "member.sign_in" | "member.sign_out" | "api_key.sign_in" | "api_key.sign_out" | "device.approve" | "device.deny" | "app.approve" | "app.end" | "api_key.create" | "api_key.revoke" | "credential.put" | "credential.delete" | "egress.put" | "egress.delete" | "allowed_origins.put" | "webhook.create" | "webhook.update" | "webhook.delete" | "webhook.rotate_secret" | "webhook.test" | "webhook.resend" | "webhook.disable" | "agent.create" | "agent.update" | "agent.delete" | "version.publish" | "version.activate" | "secrets.reseal" | "budget.put" | "budget.delete" | "platform.stop" | "platform.resume" | "prices.put" | "schedule.create" | "schedule.update" | "schedule.delete" | "schedule.pause" | "trigger.create" | "trigger.update" | "trigger.delete" | "trigger.rotate_secret" | "session_batch.cancel" | "session.delete" | "session.revoke_tokens" | "message.answer" | "message.cancel" | "message.promote" | "message.retry" | "message.retry_many";
+  action: "organization.create" | "organization.update" | "organization.delete" | "invitation.create" | "invitation.accept" | "invitation.delete" | "member.update" | "member.remove" | "member.link" | "member.sign_in" | "member.sign_out" | "api_key.sign_in" | "api_key.sign_out" | "device.approve" | "device.deny" | "app.approve" | "app.end" | "api_key.create" | "api_key.revoke" | "credential.put" | "credential.delete" | "egress.put" | "egress.delete" | "allowed_origins.put" | "webhook.create" | "webhook.update" | "webhook.delete" | "webhook.rotate_secret" | "webhook.test" | "webhook.resend" | "webhook.disable" | "agent.create" | "agent.update" | "agent.delete" | "version.publish" | "version.activate" | "secrets.reseal" | "budget.put" | "budget.delete" | "platform.stop" | "platform.resume" | "prices.put" | "schedule.create" | "schedule.update" | "schedule.delete" | "schedule.pause" | "trigger.create" | "trigger.update" | "trigger.delete" | "trigger.rotate_secret" | "session_batch.cancel" | "session.delete" | "session.revoke_tokens" | "message.answer" | "message.cancel" | "message.promote" | "message.retry" | "message.retry_many" | "message.replay";
   actor_key_id: string | null;
   actor_member_id: string | null;
   /** Id of the changed resource. */
@@ -736,7 +736,7 @@ export interface Error {
 export type Event = KnownEvent | UnknownEvent;
 
 export interface Failure {
-  code: "agent_error" | "credential_refused" | "agent_exit" | "out_of_memory" | "too_many_processes" | "disk_full" | "cpu_limit" | "worker_lost" | "internal_error" | "timeout" | "budget_exceeded" | "invalid_output" | "output_too_large" | "workspace_limit" | "storage_quota" | "entrypoint_not_found" | "unsupported_export" | "build_failed" | "missing_secret" | "runtime_unavailable" | "input_expired" | "cancelled";
+  code: "agent_error" | "credential_refused" | "agent_exit" | "out_of_memory" | "too_many_processes" | "disk_full" | "cpu_limit" | "worker_lost" | "internal_error" | "timeout" | "budget_exceeded" | "replay_diverged" | "invalid_output" | "output_too_large" | "workspace_limit" | "storage_quota" | "entrypoint_not_found" | "unsupported_export" | "build_failed" | "missing_secret" | "runtime_unavailable" | "input_expired" | "cancelled";
   message: string;
 }
 
@@ -1005,6 +1005,8 @@ export interface Message {
   delivered_after?: number;
   /** The failed message that this message retries. */
   retry_of?: string;
+  /** The completed message that this message replays. */
+  replay_of?: string;
   /** The message in the source session that a fork copied. */
   copied_from?: string;
   /** Inputs that the message asked for, in order. At most one waits for its answer. */
@@ -1578,6 +1580,53 @@ export interface ReasoningDeltaEvent {
     text: string;
   };
   type: "reasoning.delta";
+}
+
+export interface Recording {
+  message_id: string;
+  session_id: string;
+  version_id: string;
+  /** Recorded answers of models. */
+  answers: number;
+  /** Their size. It counts in the organization's storage quota. */
+  size_bytes: number;
+  created_at: string;
+  expires_at: string;
+}
+
+export interface ReplayMessageRequest {
+  /** Version that the replay runs on (default: the session's). */
+  version_id?: string;
+  /** Whether a request without a recorded answer goes to the model (default true). False: such a request is refused, and the message fails with `replay_diverged`. */
+  live?: boolean;
+  /** An organization's interactive messages run before its background messages. Default: background. */
+  lane?: "interactive" | "background";
+}
+
+export interface ReplayReport {
+  message_id: string;
+  replay_of: string;
+  version_id: string;
+  status: "queued" | "running" | "waiting_for_input" | "completed" | "failed" | "cancelled";
+  /** Whether the replay completed with the same answer and files, and made the same requests to models. */
+  is_same: boolean;
+  is_answer_changed: boolean;
+  /** How the workspace differs from the one after the original turn: `created` is only in the replay, `deleted` only in the original. Empty if the replay has not completed. */
+  files_changed: FileChange[];
+  are_requests_changed: boolean;
+  requests: ReplayRequests;
+  original_cost_microusd: number | null;
+  cost_microusd: number | null;
+}
+
+export interface ReplayRequests {
+  /** Requests of the original turn that got an answer. */
+  original: number;
+  /** Requests of the replay that got a recorded answer. */
+  recorded: number;
+  /** Requests of the replay that went to a model. */
+  live: number;
+  first_live: number | null;
 }
 
 export interface ResealRequest {

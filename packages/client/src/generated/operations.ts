@@ -79,6 +79,9 @@ import type {
   PutEgressRequest,
   PutPriceListReply,
   PutPriceListRequest,
+  Recording,
+  ReplayMessageRequest,
+  ReplayReport,
   ResealRequest,
   Resealed,
   ReserveFileUploadRequest,
@@ -275,6 +278,15 @@ export interface Operations {
 
   /** List the requests to models that the message's attempts made with kept credentials, oldest first, with their tokens as the answers report them. */
   listModelRequests(messageId: string, query?: { limit?: number | undefined; after?: string | undefined }, options?: CallOptions): Promise<Page<ModelRequest>>;
+
+  /** Run a completed turn again with its recorded answers, in a fork from before the message. Its tools run again. Requires `retries.record_answers.keep_days`. */
+  replayMessage(messageId: string, body?: ReplayMessageRequest, options?: CallOptions): Promise<Message>;
+
+  /** Compare a replay that has ended with the message that it replays. */
+  getReplay(messageId: string, options?: CallOptions): Promise<ReplayReport>;
+
+  /** List the messages of an agent that can be replayed, newest first. */
+  listRecordings(agentId: string, query?: { limit?: number | undefined; after?: string | undefined }, options?: CallOptions): Promise<Page<Recording>>;
 
   /** Get a price list of models, and the dates of all lists. */
   getPriceList(query?: { valid_from?: string | undefined }, options?: CallOptions): Promise<PriceList>;
@@ -652,6 +664,9 @@ export const operations = {
   getToolCall: { method: "GET", path: "/v1/messages/{message_id}/tool-calls/{call_id}", hasQuery: true },
   getMessageValue: { method: "GET", path: "/v1/messages/{message_id}/values/{value_id}", reply: "content" },
   listModelRequests: { method: "GET", path: "/v1/messages/{message_id}/model-requests", hasQuery: true },
+  replayMessage: { method: "POST", path: "/v1/messages/{message_id}/replay", body: "json", isKeyed: true },
+  getReplay: { method: "GET", path: "/v1/messages/{message_id}/replay" },
+  listRecordings: { method: "GET", path: "/v1/agents/{agent_id}/recordings", hasQuery: true },
   getPriceList: { method: "GET", path: "/v1/operator/prices", hasQuery: true },
   putPriceList: { method: "PUT", path: "/v1/operator/prices", body: "json" },
   uploadFile: { method: "POST", path: "/v1/files", body: "form", isKeyed: true },

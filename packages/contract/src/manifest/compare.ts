@@ -33,9 +33,13 @@ function flatten(manifest: Manifest): Map<string, string | number | undefined> {
     ["limits.tokens", manifest.limits?.tokens],
     ["limits.cost_usd", manifest.limits?.cost_usd],
     ["limits.at_limit", manifest.limits?.at_limit],
-    ["retries.record_answers", manifest.retries.record_answers === true ? "true" : undefined],
+    ["retries.record_answers", showRecordAnswers(manifest.retries.record_answers)],
     ["secrets", [...manifest.secrets].sort().join(" ")],
     ["egress", manifest.egress === undefined ? undefined : [...manifest.egress].sort().join(" ")],
     ...Object.entries(manifest.env).map(([name, value]): [string, string] => [`env.${name}`, value]),
   ]);
+}
+
+function showRecordAnswers(setting: Manifest["retries"]["record_answers"]): string | undefined {
+  return typeof setting === "object" ? `kept for ${setting.keep_days} days` : setting && "true";
 }

@@ -7,6 +7,7 @@ import {
   mcpLimits,
   memorySizePattern,
   modelRequestLimits,
+  recordingDaysMax,
 } from "@dari/domain";
 import { languages, sdks } from "./manifest.ts";
 
@@ -119,11 +120,27 @@ export const manifestJsonSchema = {
             "attempt; with `max_attempts: 1` the turn fails.",
         },
         record_answers: {
-          type: "boolean",
           default: false,
           description:
             "Whether answers of models are recorded while their message is open, so that the attempt after a lost " +
-            "worker gets them again instead of paying for them again.",
+            "worker gets them again instead of paying for them again. With `keep_days`, those of a completed message " +
+            "are also kept for so many days, so that its turn can be replayed.",
+          oneOf: [
+            { type: "boolean" },
+            {
+              type: "object",
+              additionalProperties: false,
+              required: ["keep_days"],
+              properties: {
+                keep_days: {
+                  type: "integer",
+                  minimum: 1,
+                  maximum: recordingDaysMax,
+                  description: "How long they are kept after the message has completed, in days.",
+                },
+              },
+            },
+          ],
         },
       },
     },

@@ -42,8 +42,11 @@ export interface Manifest {
      * that did not have this field: it gets none.
      */
     readonly on_worker_lost?: boolean;
-    /** Whether an attempt after a lost worker gets the answers of models that were recorded. Absent: no. */
-    readonly record_answers?: boolean;
+    /**
+     * Whether an attempt after a lost worker gets the answers of models that were recorded, and for how many days those
+     * of a completed message are kept for replays (`true`: not at all). Absent: none are recorded.
+     */
+    readonly record_answers?: true | { readonly keep_days: number };
   };
   /** Limits of each message. Absent: none. */
   readonly limits?: ManifestLimits;

@@ -14,6 +14,7 @@ import {
   type FieldIssue,
 } from "@dari/domain";
 import { languageOfEntrypoint, languages, type Manifest, type ManifestLimits, sdks } from "./manifest.ts";
+import { readRecordAnswers } from "./read-record-answers.ts";
 
 export type ManifestResult =
   | { readonly ok: true; readonly manifest: Manifest; readonly warnings: readonly string[] }
@@ -256,12 +257,11 @@ function readRetries(value: unknown, report: Report): Manifest["retries"] {
   }
   const isRetried = fields["on_worker_lost"] ?? true;
   if (typeof isRetried !== "boolean") report("retries.on_worker_lost", "expected true or false");
-  const isRecorded = fields["record_answers"] ?? false;
-  if (typeof isRecorded !== "boolean") report("retries.record_answers", "expected true or false");
+  const recorded = readRecordAnswers(fields["record_answers"], report);
   return {
     max_attempts: attempts ?? 1,
     on_worker_lost: isRetried === true,
-    ...(isRecorded === true ? { record_answers: true } : {}),
+    ...(recorded === undefined ? {} : { record_answers: recorded }),
   };
 }
 

@@ -168,7 +168,17 @@ const refused: [title: string, text: string, issues: string[]][] = [
   [
     "a record_answers that is no boolean",
     `${base}retries: {record_answers: 1}`,
-    ["retries.record_answers: expected true or false"],
+    ["retries.record_answers: expected true, false or {keep_days: <days>}"],
+  ],
+  [
+    "answers kept for too long",
+    `${base}retries: {record_answers: {keep_days: 31}}`,
+    ["retries.record_answers.keep_days: expected at most 30"],
+  ],
+  [
+    "answers kept for an unknown time",
+    `${base}retries: {record_answers: {days: 1}}`,
+    ["retries.record_answers.days: unsupported field", "retries.record_answers.keep_days: field is required"],
   ],
   ["an unknown load", `${base}runtime: {load: once}`, ["runtime.load: expected one of 'every_turn'"]],
   ["a reuse that is no text", `${base}runtime: {reuse: true}`, ["runtime.reuse: expected a non-empty string"]],

@@ -353,6 +353,9 @@ export const MessageRecord = Type.Object(
     retry_of: Type.Optional(
       Type.String({ ...idOutput("message"), description: "The failed message that this message retries." }),
     ),
+    replay_of: Type.Optional(
+      Type.String({ ...idOutput("message"), description: "The completed message that this message replays." }),
+    ),
     copied_from: Type.Optional(
       Type.String({ ...idOutput("message"), description: "The message in the source session that a fork copied." }),
     ),

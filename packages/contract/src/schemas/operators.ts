@@ -115,6 +115,7 @@ export const auditActions = [
   "message.promote",
   "message.retry",
   "message.retry_many",
+  "message.replay",
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 

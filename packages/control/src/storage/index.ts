@@ -17,6 +17,7 @@ export { getAttemptFile, listAttemptFiles, promoteAttempt } from "./session-file
 export { deleteSessionFile, putSessionFile } from "./session-files/edit-session-file.ts";
 export { getSessionFile } from "./session-files/get-session-file.ts";
 export { listSessionFiles } from "./session-files/list-session-files.ts";
+export { compareReplay } from "./session-files/compare-replay.ts";
 export { diffMessage } from "./session-files/message-diff.ts";
 export { checkStore } from "./maintenance/check-store.ts";
 export { deleteExpired, type ExpiryCounts } from "./maintenance/delete-expired.ts";

@@ -41,6 +41,7 @@ export { listModelRequests } from "./messages/list-model-requests.ts";
 export { listMessages } from "./messages/list-messages.ts";
 export { readTurnActivity } from "./messages/read-turn-activity.ts";
 export { readMessageLogs } from "./messages/read-message-logs.ts";
+export { listRecordings, replayMessage } from "./messages/replay-message.ts";
 export { retryMessage } from "./messages/retry-message.ts";
 export { getBulkRetryReply, retryMessages } from "./messages/retry-messages.ts";
 export { sendAgain } from "./messages/send-again.ts";

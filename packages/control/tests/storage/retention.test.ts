@@ -39,10 +39,10 @@ afterAll(async () => {
 /** Every session in steps of two, and the first one twice. */
 async function expireAll(): Promise<ExpiryCounts> {
   said = [];
-  const total = { expired: 0, deleted: 0, organizations: 0 };
+  const total = { expired: 0, deleted: 0, recordings: 0, organizations: 0 };
   for (let pass = 0; pass < 8; pass++) {
     const counts = await deleteExpired(context, { graceDays: 7, afterMs: -1, perPass: 2 });
-    for (const name of ["expired", "deleted", "organizations"] as const) total[name] += counts[name];
+    for (const name of ["expired", "deleted", "recordings", "organizations"] as const) total[name] += counts[name];
   }
   return total;
 }
@@ -74,7 +74,7 @@ const write = (dir: string): void => writeFileSync(join(dir, "workspace/a"), "x"
 test("without a retention nothing expires, whatever its age", async () => {
   const old = await fixture.newSession();
   await age(old, 10_000);
-  expect(await expireAll()).toEqual({ expired: 0, deleted: 0, organizations: 0 });
+  expect(await expireAll()).toEqual({ expired: 0, deleted: 0, recordings: 0, organizations: 0 });
   expect(await stateOf(old)).toBe("open");
   await sessions.softDeleteSessionIfIdle(db, {
     organizationId: fixture.organizationId,
@@ -99,7 +99,7 @@ test("a session expires after its last message or write, and is deleted a week l
   const open = await createTestMessage(db, organizationId, busy);
   await age(busy, 100);
 
-  expect(await expireAll()).toEqual({ expired: 1, deleted: 1, organizations: 0 });
+  expect(await expireAll()).toEqual({ expired: 1, deleted: 1, recordings: 0, organizations: 0 });
   const all = [young, old, ancient, completed, busy];
   expect(await Promise.all(all.map(stateOf))).toEqual(["open", "expired", "deleted", "completed", "open"]);
   // Created long ago, and used recently.
@@ -107,7 +107,7 @@ test("a session expires after its last message or write, and is deleted a week l
   await db.pool.query("update dari.messages set completed_at = clock_timestamp() where session_id = $1", [young]);
   await age(old, 7);
   await age(completed, 7);
-  expect(await expireAll()).toEqual({ expired: 0, deleted: 2, organizations: 0 });
+  expect(await expireAll()).toEqual({ expired: 0, deleted: 2, recordings: 0, organizations: 0 });
   expect(await Promise.all(all.map(stateOf))).toEqual(["open", "deleted", "deleted", "deleted", "open"]);
   const { rows } = await db.pool.query(
     "select data from dari.events where type = 'session.status_changed' and session_id = $1",
@@ -161,7 +161,7 @@ test("a deleted organization leaves its row and its record of changes, and no by
   expect(owning).toEqual([]);
   expect(await stateOf(theirs)).toBe("open");
   expect(await organizations.findOrganization(db, organizationId)).toBeUndefined();
-  expect(await expireAll()).toEqual({ expired: 0, deleted: 0, organizations: 0 });
+  expect(await expireAll()).toEqual({ expired: 0, deleted: 0, recordings: 0, organizations: 0 });
 });
 
 test("a pass deletes at most what one statement can delete of long sessions, and the next one continues", async () => {

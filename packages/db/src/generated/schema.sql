@@ -20,6 +20,7 @@ CREATE UNIQUE INDEX agents_by_name ON agents USING btree (organization_id, name)
 CREATE INDEX agents_by_organization ON agents USING btree (organization_id, id);
 CREATE INDEX agents_deleted ON agents USING btree (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX agents_limited ON agents USING btree (organization_id) WHERE max_concurrency IS NOT NULL;
+CREATE TRIGGER expire_recordings AFTER UPDATE OF deleted_at ON agents FOR EACH ROW WHEN (old.deleted_at IS NULL AND new.deleted_at IS NOT NULL) EXECUTE FUNCTION expire_recordings();
 CREATE TRIGGER follow_active_version BEFORE INSERT OR UPDATE OF active_version_id ON agents FOR EACH ROW EXECUTE FUNCTION follow_active_version();
 CREATE TRIGGER number_agent_name BEFORE INSERT ON agents FOR EACH ROW EXECUTE FUNCTION number_agent_name();
 create policy platform on agents for all to dari_app using (true);
@@ -512,6 +513,8 @@ create table messages (
   limits jsonb,
   has_answers boolean not null default false,
   raised_limits jsonb,
+  replay_of text,
+  replay_asks_models boolean,
   constraint messages_pkey PRIMARY KEY (id),
   constraint messages_check CHECK (attempts <= max_attempts),
   constraint messages_check1 CHECK ((state = 'running'::text) = (fence IS NOT NULL)),
@@ -704,6 +707,26 @@ create table rate_windows (
 CREATE INDEX rate_windows_by_start ON rate_windows USING btree (started_at);
 create policy platform on rate_windows for all to dari_app using (true);
 create policy tenant on rate_windows for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
+
+create table recordings (
+  session_id text not null,
+  message_id text not null,
+  organization_id text not null,
+  agent_id text not null,
+  answers integer not null,
+  size_bytes bigint not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  expires_at timestamp with time zone not null,
+  constraint recordings_pkey PRIMARY KEY (session_id, message_id),
+  constraint recordings_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON DELETE CASCADE,
+  constraint recordings_size_bytes_check CHECK (size_bytes >= 0)
+);
+CREATE INDEX recordings_by_agent ON recordings USING btree (agent_id, message_id);
+CREATE INDEX recordings_by_expiry ON recordings USING btree (expires_at);
+CREATE TRIGGER count_kept AFTER INSERT OR DELETE ON recordings FOR EACH ROW EXECUTE FUNCTION count_recording();
+CREATE TRIGGER delete_recording AFTER DELETE ON recordings FOR EACH ROW EXECUTE FUNCTION delete_recording();
+create policy platform on recordings for all to dari_app using (true);
+create policy tenant on recordings for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
 
 create table schedule_firings (
   id text not null,
@@ -1272,6 +1295,7 @@ create table workers (
 -- function cost_limit(p_message text) returns bigint
 -- function count_bundle() returns trigger
 -- function count_file() returns trigger
+-- function count_recording() returns trigger
 -- function count_session() returns trigger
 -- function count_sessions_made() returns trigger
 -- function count_value() returns trigger
@@ -1279,6 +1303,7 @@ create table workers (
 -- function counts_turns(p_organization text, p_agent text, p_session text, p_batch text) returns boolean
 -- function decline_budget(s sessions, m messages, i message_inputs, p_value jsonb) returns text
 -- function delete_answers() returns trigger
+-- function delete_recording() returns trigger
 -- function delete_steps() returns trigger
 -- function dispatch_sessions(p_organizations text[], p_counts integer[], p_ttl_ms integer, p_background integer[] DEFAULT NULL::integer[]) returns TABLE(session_id text, organization_id text, dispatch_number bigint, message_id text, attempts_left integer, is_background boolean)
 -- function end_attempt(s sessions, m messages, a attempts, p_ending text, p_outcome text, p_failure jsonb, p_output jsonb, p_files_changed jsonb, p_snapshot text, p_timings jsonb, p_wait_ms integer, p_usage jsonb DEFAULT NULL::jsonb) returns boolean
@@ -1288,6 +1313,7 @@ create table workers (
 -- function end_what_was_let_in() returns trigger
 -- function ended_seconds(p_since timestamp with time zone, p_settling_ms integer, p_limit integer) returns TABLE(until text, organization_id text, weight integer, turns integer, seconds double precision)
 -- function expire_inputs(p_limit integer) returns TABLE(session_id text, organization_id text, message_id text)
+-- function expire_recordings() returns trigger
 -- function fail_lost_builds(p_losses_max integer) returns integer
 -- function finish_build(p_version text, p_fence integer, p_image jsonb, p_failure jsonb, p_warnings jsonb) returns boolean
 -- function finish_turn(p_session text, p_fence bigint, p_token uuid, p_ending text, p_failure jsonb, p_output jsonb, p_files_changed jsonb, p_snapshot jsonb, p_timings jsonb, p_wait_ms integer, p_uncounted_max integer, p_input jsonb DEFAULT NULL::jsonb, p_delivered integer DEFAULT NULL::integer) returns TABLE(recorded text, again boolean, more boolean)
@@ -1299,6 +1325,7 @@ create table workers (
 -- function hand_back(a attempts, p_delivered integer) returns void
 -- function has_no_try_left(m messages, a attempts, p_uncounted_max integer) returns boolean
 -- function head_after(s sessions, m messages) returns text
+-- function head_before(s sessions, m messages) returns text
 -- function history_before(p_session text, p_number integer, p_messages integer, p_bytes integer) returns TABLE(parts jsonb, output jsonb, steered jsonb)
 -- function hold_claim(p_session text, p_fence bigint, p_token uuid) returns boolean
 -- function hold_count(p_organization text, p_kind text) returns bigint
@@ -1313,6 +1340,7 @@ create table workers (
 -- function is_platform_fault(p_failure jsonb) returns boolean
 -- function is_use_known(r model_requests) returns boolean
 -- function is_watched(p_organization text) returns boolean
+-- function keep_answers(s sessions, m messages, p_total_bytes bigint) returns void
 -- function keep_image() returns trigger
 -- function keep_layer() returns trigger
 -- function keep_object() returns trigger
@@ -1326,6 +1354,7 @@ create table workers (
 -- function lower_limits(p_one jsonb, p_other jsonb) returns jsonb
 -- function make_way(p_session text, p_message text, p_on_busy text, p_parts_max integer, p_bytes_max integer) returns TABLE(ended text[], stopping text, schedule text)
 -- function mark_called(p_session text, p_fence bigint, p_token uuid, p_parts jsonb) returns boolean
+-- function mark_replay(p_session text, p_message text, p_of text, p_asks_models boolean) returns void
 -- function may_begin(p_session text) returns boolean
 -- function may_count_turns(p_organization text) returns boolean
 -- function may_pass_dispatcher() returns boolean
@@ -1357,6 +1386,7 @@ create table workers (
 -- function refuse_undeclared_edge() returns trigger
 -- function release_held_sessions(p_organization text, p_after_organization text, p_after_agent text, p_after_session text, p_looks integer) returns TABLE(organization_id text, agent_id text, session_id text, is_released boolean)
 -- function renew_leases(p_sessions text[], p_fences bigint[], p_tokens uuid[], p_lease_ms integer) returns TABLE(session_id text, fence bigint, is_renewed boolean, cancel_requested boolean, steering_waits boolean)
+-- function replay_of(m messages) returns json
 -- function request_input(s sessions, m messages, a attempts, p_input jsonb, p_snapshot text) returns void
 -- function reserve_model_request(p_session text, p_fence bigint, p_token uuid, p_ordinal integer, p_host text, p_format text, p_tokens bigint, p_max_requests bigint, p_max_tokens bigint, p_input bigint DEFAULT NULL::bigint, p_model text DEFAULT NULL::text) returns TABLE(outcome text, requests bigint, tokens bigint, unknown bigint, cost bigint, unknown_cost bigint, max_cost bigint, asked_cost bigint)
 -- function rollback_session(p_organization text, p_session text, p_message text) returns text
@@ -1373,7 +1403,7 @@ create table workers (
 -- function taken_status(p_ending text) returns text
 -- function tokens_held(r model_requests) returns bigint
 -- function tokens_of(p_usage jsonb) returns bigint
--- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision, steering_waits boolean, taken_before json, steps json, limits jsonb, model_answers json)
+-- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision, steering_waits boolean, taken_before json, steps json, limits jsonb, model_answers json, replay json)
 -- function turn_timeout(p_session text) returns interval
 -- function turns_are_stopped() returns boolean
 -- function undispatch_sessions(p_sessions text[], p_dispatch_numbers bigint[]) returns integer

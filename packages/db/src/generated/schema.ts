@@ -316,6 +316,8 @@ export interface Messages {
   output: Json | null;
   parts: Json;
   raised_limits: Json | null;
+  replay_asks_models: boolean | null;
+  replay_of: string | null;
   resume_inputs: Json | null;
   resume_snapshot_id: string | null;
   retry_of: string | null;
@@ -457,6 +459,17 @@ export interface RateWindows {
   organization_id: string;
   started_at: Timestamp;
   used: number;
+}
+
+export interface Recordings {
+  agent_id: string;
+  answers: number;
+  created_at: Generated<Timestamp>;
+  expires_at: Timestamp;
+  message_id: string;
+  organization_id: string;
+  session_id: string;
+  size_bytes: number;
 }
 
 export interface ScheduleFirings {
@@ -806,6 +819,7 @@ export interface DB {
   platform_stops: PlatformStops;
   purged_sessions: PurgedSessions;
   rate_windows: RateWindows;
+  recordings: Recordings;
   schedule_firings: ScheduleFirings;
   schedules: Schedules;
   session_batch_items: SessionBatchItems;

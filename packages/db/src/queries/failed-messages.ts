@@ -63,6 +63,8 @@ export function selectFailedMessages(db: Database, filter: FailedFilter, page: P
     // Tells the planner, even without statistics, that few messages have failed.
     .where(sql<boolean>`m.failed_at > '-infinity'`)
     .where("m.copied_from", "is", null)
+    // A replay is a question about code, and its failure the answer.
+    .where("m.replay_of", "is", null)
     .where("m.rolled_back_at", "is", null)
     .where("m.steered_into", "is", null)
     .where("s.deleted_at", "is", null);

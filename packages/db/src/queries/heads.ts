@@ -22,7 +22,7 @@ export interface ForkInput {
   readonly sourceId: string;
   /** The message after which the fork starts (default: the last completed one). */
   readonly messageId: string | undefined;
-  /** Forks before the message instead, with the workspace from before it. */
+  /** Forks before the message instead, with the workspace from before it. The message has run in this session. */
   readonly without: boolean;
   /** The id of the new session. */
   readonly sessionId: string;

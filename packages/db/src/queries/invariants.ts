@@ -159,14 +159,15 @@ export const invariants: readonly Invariant[] = [
   },
   {
     name: "record_belongs_to_its_open_message",
-    says: "a recorded step or answer belongs to an open message of its session, which says that it has some",
+    says: "a recorded step or answer belongs to an open message of its session that has some, or to a recording",
     reads: "each recorded step and answer, with its message by key",
-    query: `select x.message_id from (
-        select session_id, message_id, organization_id, false as is_answer from message_steps
-        union all select session_id, message_id, organization_id, true from model_answers) x
+    query: `select x.message_id from (select session_id, message_id, organization_id, false as is_answer from
+        message_steps union all select session_id, message_id, organization_id, true from model_answers) x
       left join messages m on m.id = x.message_id
+      left join recordings r on x.is_answer and r.session_id = m.session_id and r.message_id = m.id
       where m.session_id is distinct from x.session_id or m.organization_id <> x.organization_id
-        or m.completed_at is not null or not case when x.is_answer then m.has_answers else m.has_steps end`,
+        or m.completed_at is not null and r.message_id is null
+        or not case when x.is_answer then m.has_answers else m.has_steps end`,
   },
   {
     name: "pending_counts_open_messages",

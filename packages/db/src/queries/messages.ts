@@ -39,6 +39,8 @@ export interface MessageRow {
   readonly retryOf: string | null;
   /** The message that this one copies, in a fork. */
   readonly copiedFrom: string | null;
+  /** The message whose recording this one replays. */
+  readonly replayOf: string | null;
   /** Whether it is no longer part of the conversation. */
   readonly rolledBack: boolean;
   /** What its agent has asked for, in order; null: nothing. */
@@ -106,6 +108,7 @@ function selectMessages(kysely: Queryable, organizationId: string) {
         "m.steered_event as steeredEvent",
         "m.retry_of as retryOf",
         "m.copied_from as copiedFrom",
+        "m.replay_of as replayOf",
       ])
       .select(
         sql<MessageLimits | null>`nullif(coalesce(m.limits, '{}') || coalesce(m.raised_limits, '{}'), '{}')`.as(

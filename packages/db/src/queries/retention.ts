@@ -72,6 +72,23 @@ export async function expireIdleSessions(
   return { expired, deleted, next: `${owner.id}/${seen < o.limit ? "" : (last ?? "")}` };
 }
 
+/** Recordings per statement. Each has at most 1,000 answers. */
+const recordingsPerPiece = 20;
+
+/** Deletes up to `limit` expired recordings with their answers, in bounded statements. Returns how many. */
+export async function expireRecordings(db: Database, limit: number): Promise<number> {
+  let expired = 0;
+  for (let more = true; more && expired < limit;) {
+    const result = await sql`delete from recordings where (session_id, message_id) in (
+      select session_id, message_id from recordings where expires_at <= clock_timestamp()
+      order by expires_at limit ${recordingsPerPiece} for update skip locked)`.execute(db.kysely);
+    const deleted = Number(result.numAffectedRows ?? 0);
+    expired += deleted;
+    more = deleted === recordingsPerPiece;
+  }
+  return expired;
+}
+
 /** Marks the session of a message as unstored, and files that were sent in the message as the session's. */
 export async function markUnstored(
   db: Database,

@@ -37,6 +37,17 @@ export interface TurnDetails {
   readonly limits: MessageLimits | undefined;
   /** The answers of models that the attempt can use again. */
   readonly modelAnswers: readonly ModelAnswerRow[];
+  /** Undefined: the message is no replay. */
+  readonly replay: TurnReplay | undefined;
+}
+
+/** What a replay answers requests to models with. */
+export interface TurnReplay {
+  /** The message that is replayed. */
+  readonly of: string;
+  /** Whether a request without a recorded answer goes to the model. */
+  readonly asksModels: boolean;
+  readonly answers: readonly ModelAnswerRow[];
 }
 
 export type TurnEgress = Readonly<Partial<Record<"organization" | "operator" | "session", EgressSetting>>>;
@@ -135,6 +146,7 @@ export interface TurnDetailsRow {
   readonly steps?: RecordedStep[] | null;
   readonly limits?: MessageLimits | null;
   readonly model_answers?: ModelAnswerRow[] | null;
+  readonly replay?: TurnReplay | null;
 }
 
 export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
@@ -161,6 +173,7 @@ export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
     steps: row.steps ?? [],
     limits: row.limits ?? undefined,
     modelAnswers: row.model_answers ?? [],
+    replay: row.replay ?? undefined,
     resume:
       row.resume_snapshot_id === null
         ? undefined

@@ -16,7 +16,8 @@ const eventsPerNoteMax = 1_000;
 
 /**
  * Creates deliveries from the oldest notes, for each endpoint that chose the type, in one statement, which sees all
- * events that were committed with a note. Copies in a fork or an import are not delivered. Safe to run concurrently:
+ * events that were committed with a note. Copies in a fork or an import are not delivered, nor are those of a replay's
+ * message: a receiver would act on its answer a second time. Safe to run concurrently:
  * each call skips locked notes. Events are read by primary key, whatever the planner guesses.
  */
 export async function createDeliveriesFromOutbox(db: Database, limit: number): Promise<OutboxExpansion> {
@@ -44,7 +45,8 @@ export async function createDeliveriesFromOutbox(db: Database, limit: number): P
             select * from events x where x.session_id = n.session_id
               and x.sequence_number >= n.first_number and x.sequence_number < n.until offset 0) e
         where e.type = any (w.event_types) and e.created_at >= w.created_at
-          and not exists (select 1 from messages m where m.id = e.message_id and m.copied_from is not null)
+          and not exists (select 1 from messages m where m.id = e.message_id
+            and (m.copied_from is not null or m.replay_of is not null))
         on conflict (endpoint_id, event_id) do nothing returning 1)
     select (select count(*)::int from noted) as notes, (select count(*)::int from made) as deliveries`.execute(
     db.kysely,

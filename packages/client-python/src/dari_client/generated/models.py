@@ -284,7 +284,7 @@ class AttemptStartedEventData(TypedDict):
 
 class AuditEntry(TypedDict):
     id: str
-    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "invitation.accept", "invitation.delete", "member.update", "member.remove", "member.link", "member.sign_in", "member.sign_out", "api_key.sign_in", "api_key.sign_out", "device.approve", "device.deny", "app.approve", "app.end", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "egress.put", "egress.delete", "allowed_origins.put", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.update", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "prices.put", "schedule.create", "schedule.update", "schedule.delete", "schedule.pause", "trigger.create", "trigger.update", "trigger.delete", "trigger.rotate_secret", "session_batch.cancel", "session.delete", "session.revoke_tokens", "message.answer", "message.cancel", "message.promote", "message.retry", "message.retry_many"]
+    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "invitation.accept", "invitation.delete", "member.update", "member.remove", "member.link", "member.sign_in", "member.sign_out", "api_key.sign_in", "api_key.sign_out", "device.approve", "device.deny", "app.approve", "app.end", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "egress.put", "egress.delete", "allowed_origins.put", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.update", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "prices.put", "schedule.create", "schedule.update", "schedule.delete", "schedule.pause", "trigger.create", "trigger.update", "trigger.delete", "trigger.rotate_secret", "session_batch.cancel", "session.delete", "session.revoke_tokens", "message.answer", "message.cancel", "message.promote", "message.retry", "message.retry_many", "message.replay"]
     actor_key_id: str | None
     actor_member_id: str | None
     target: str
@@ -649,7 +649,7 @@ class ErrorError(TypedDict):
 
 
 class Failure(TypedDict):
-    code: Literal["agent_error", "credential_refused", "agent_exit", "out_of_memory", "too_many_processes", "disk_full", "cpu_limit", "worker_lost", "internal_error", "timeout", "budget_exceeded", "invalid_output", "output_too_large", "workspace_limit", "storage_quota", "entrypoint_not_found", "unsupported_export", "build_failed", "missing_secret", "runtime_unavailable", "input_expired", "cancelled"]
+    code: Literal["agent_error", "credential_refused", "agent_exit", "out_of_memory", "too_many_processes", "disk_full", "cpu_limit", "worker_lost", "internal_error", "timeout", "budget_exceeded", "replay_diverged", "invalid_output", "output_too_large", "workspace_limit", "storage_quota", "entrypoint_not_found", "unsupported_export", "build_failed", "missing_secret", "runtime_unavailable", "input_expired", "cancelled"]
     message: str
 
 
@@ -887,6 +887,7 @@ class Message(TypedDict):
     delivered_in: NotRequired[str]
     delivered_after: NotRequired[int]
     retry_of: NotRequired[str]
+    replay_of: NotRequired[str]
     copied_from: NotRequired[str]
     inputs: NotRequired[list[MessageInput]]
     rolled_back: NotRequired[Literal[True]]
@@ -1406,6 +1407,43 @@ class ReasoningDeltaEvent(TypedDict):
 class ReasoningDeltaEventData(TypedDict):
     ordinal: int
     text: str
+
+
+class Recording(TypedDict):
+    message_id: str
+    session_id: str
+    version_id: str
+    answers: int
+    size_bytes: int
+    created_at: str
+    expires_at: str
+
+
+class ReplayMessageRequest(TypedDict):
+    version_id: NotRequired[str]
+    live: NotRequired[bool]
+    lane: NotRequired[Literal["interactive", "background"]]
+
+
+class ReplayReport(TypedDict):
+    message_id: str
+    replay_of: str
+    version_id: str
+    status: Literal["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"]
+    is_same: bool
+    is_answer_changed: bool
+    files_changed: list[FileChange]
+    are_requests_changed: bool
+    requests: ReplayRequests
+    original_cost_microusd: int | None
+    cost_microusd: int | None
+
+
+class ReplayRequests(TypedDict):
+    original: int
+    recorded: int
+    live: int
+    first_live: int | None
 
 
 class ResealRequest(TypedDict):

@@ -852,6 +852,58 @@ class Operations(SyncTransport):
         reply: Page[ModelRequest] = self._json(call)
         return reply
 
+    def replay_message(
+        self,
+        message_id: str,
+        body: ReplayMessageRequest | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Message:
+        """Run a completed turn again with its recorded answers, in a fork from before the message. Its tools run again. Requires `retries.record_answers.keep_days`."""
+        call = Call(
+            "POST",
+            f"/v1/messages/{segment(message_id)}/replay",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: Message = self._json(call)
+        return reply
+
+    def get_replay(
+        self,
+        message_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> ReplayReport:
+        """Compare a replay that has ended with the message that it replays."""
+        call = Call(
+            "GET",
+            f"/v1/messages/{segment(message_id)}/replay",
+            timeout=timeout,
+        )
+        reply: ReplayReport = self._json(call)
+        return reply
+
+    def list_recordings(
+        self,
+        agent_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[Recording]:
+        """List the messages of an agent that can be replayed, newest first."""
+        call = Call(
+            "GET",
+            f"/v1/agents/{segment(agent_id)}/recordings",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[Recording] = self._json(call)
+        return reply
+
     def get_price_list(
         self,
         *,

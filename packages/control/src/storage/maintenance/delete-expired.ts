@@ -1,5 +1,5 @@
-// Deletes what has expired: sessions by their organization's retention, everything of deleted organizations, and
-// unstored sessions (`store: false`) that their API process has left.
+// Deletes what has expired: sessions by their organization's retention, recordings, everything of deleted
+// organizations, and unstored sessions (`store: false`) that their API process has left.
 
 import { handleSessionEnding } from "@dari/control/turns";
 import { files, objects, retention, sessions } from "@dari/db";
@@ -20,6 +20,7 @@ export const expiryDefaults: ExpirySettings = { graceDays: 7, afterMs: 3_600_000
 export interface ExpiryCounts {
   readonly expired: number;
   readonly deleted: number;
+  readonly recordings: number;
   readonly organizations: number;
 }
 
@@ -42,6 +43,7 @@ export async function deleteExpired(
   const after = await objects.findCursor(db, cursorName);
   const pass = await retention.expireIdleSessions(db, { after, graceDays, limit: perPass });
   await objects.setCursor(db, cursorName, pass.next);
+  const recordings = await retention.expireRecordings(db, perPass);
   const organizations = await emptyDeletedOrganizations(context, afterMs, perPass);
   for (const { fileIds, ...one } of await retention.listUnstored(db, perPass)) {
     try {
@@ -54,5 +56,5 @@ export async function deleteExpired(
       context.log.error({ err: error, org, session }, "session.delete_failed");
     }
   }
-  return { expired: pass.expired, deleted: deleted + pass.deleted, organizations };
+  return { expired: pass.expired, deleted: deleted + pass.deleted, recordings, organizations };
 }

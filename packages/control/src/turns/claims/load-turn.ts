@@ -17,6 +17,7 @@ import {
   type TakenMessage,
   type TurnBounds,
   type TurnEgress,
+  type TurnReplay,
   type TurnResume,
   type WorkspaceBounds,
 } from "@dari/db";
@@ -54,6 +55,8 @@ export interface Turn extends ClaimedTurn {
   readonly limits: MessageLimits | undefined;
   /** The answers of models that the attempt can use again. */
   readonly modelAnswers: readonly ModelAnswerRow[];
+  /** Undefined: the message is no replay. */
+  readonly replay: TurnReplay | undefined;
   /** The network rules of the organization, the operators and the session. */
   readonly egress: TurnEgress;
   readonly maxAttempts: number;
@@ -104,6 +107,7 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     steps: details.steps,
     limits: details.limits,
     modelAnswers: details.modelAnswers,
+    replay: details.replay,
     egress: details.egress ?? (await loadEgress(context.db, details.organizationId)),
     maxAttempts: details.maxAttempts,
     cancelRequested: details.cancelRequested,

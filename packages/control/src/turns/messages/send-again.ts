@@ -14,8 +14,8 @@ export interface SendAgainOptions {
 /**
  * Sends the content of a failed message again, followed by the text of each message that steered its turn. `onBusy`:
  * replaces the session's setting. `lane`: default is the lane of the failed message.
- * @throws AppError `conflict` if it has not failed, is too large together with what steered its turn, or its session
- *   accepts no messages; `session_busy` if `onBusy` is `reject`; `invalid` if one of its files is deleted;
+ * @throws AppError `conflict` if it has not failed, is a replay, is too large together with what steered its turn, or
+ *   its session accepts no messages; `session_busy` if `onBusy` is `reject`; `invalid` if one of its files is deleted;
  *   `limit_exceeded`.
  */
 export async function sendAgain(
@@ -26,6 +26,9 @@ export async function sendAgain(
 ): Promise<{ messageId: string }> {
   if (failed.status !== "failed") {
     throw new AppError("conflict", `the message is ${failed.status}; only failed messages can be retried`);
+  }
+  if (failed.replay_of !== undefined) {
+    throw new AppError("conflict", `the message is a replay; replay ${failed.replay_of} again instead`);
   }
   return sendMessage(control, actor, {
     sessionId: failed.session_id,

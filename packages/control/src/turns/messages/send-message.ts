@@ -29,7 +29,9 @@ export interface SendMessageInput {
   readonly onBusy?: OnBusy | undefined;
   /** Default: interactive. */
   readonly lane?: Lane | undefined;
-  readonly retryOf?: FailedMessage | undefined;
+  readonly retryOf?: EarlierMessage | undefined;
+  /** Another message whose files keep their paths. */
+  readonly pathsOf?: EarlierMessage | undefined;
   /** Default: those of the message that it retries. */
   readonly limits?: MessageLimits | undefined;
   /** The digest of the conversation up to this message: see `findAnsweredConversation`. */
@@ -38,8 +40,8 @@ export interface SendMessageInput {
   readonly partsField?: string;
 }
 
-/** A failed message that is sent again. Each file keeps its path if the path still has this file. */
-export interface FailedMessage {
+/** A message that is sent again. Each file keeps its path if the path still has this file. */
+export interface EarlierMessage {
   readonly messageId: string;
   /** The stored parts, in the order of the new message's parts. */
   readonly parts: readonly { readonly path?: string }[];
@@ -134,14 +136,14 @@ async function placeParts(
 ): Promise<{ parts: unknown[]; attachments: AttachedFile[] }> {
   if (input.parts.every((part) => part.type === "text")) return { parts: [...input.parts], attachments: [] };
   const stems = [...filenames.values()].map((name) => `/input/${leafFilename(name).split(".")[0] ?? ""}`);
-  const { retryOf } = input;
+  const { pathsOf = input.retryOf } = input;
   const kept =
-    retryOf === undefined ? undefined : await turnDetails.listAttachmentPathsOf(control.db, retryOf.messageId);
+    pathsOf === undefined ? undefined : await turnDetails.listAttachmentPathsOf(control.db, pathsOf.messageId);
   const taken = await turnDetails.listTakenAttachmentPaths(control.db, input.sessionId, stems);
   const attachments: AttachedFile[] = [];
   const parts = input.parts.map((part, index) => {
     if (part.type === "text") return part;
-    const before = retryOf?.parts[index]?.path ?? "";
+    const before = pathsOf?.parts[index]?.path ?? "";
     const isKept = kept?.get(before) === part.file_id;
     const path = isKept ? before : freePath(leafFilename(filenames.get(part.file_id) ?? "file"), taken);
     taken.add(path);

@@ -12,7 +12,7 @@ export interface ForkOptions {
   readonly sessionId: string;
   /** The message after which the fork starts (default: the session's last completed message). */
   readonly messageId?: string | undefined;
-  /** Whether the fork starts before the message instead. The message must have changed nothing (default: false). */
+  /** Whether the fork starts before the message instead (default: false). The message has run in this session. */
   readonly without?: boolean;
   /** A ready version of the agent (default: the session's). */
   readonly versionId?: string | undefined;

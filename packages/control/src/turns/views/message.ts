@@ -32,6 +32,7 @@ export function renderMessage(row: MessageRow): MessageRecord {
     ...(row.steeredInto === null ? {} : { delivered_in: row.steeredInto }),
     ...(row.steeredEvent === null ? {} : { delivered_after: row.steeredEvent }),
     ...(row.retryOf === null ? {} : { retry_of: row.retryOf }),
+    ...(row.replayOf === null ? {} : { replay_of: row.replayOf }),
     ...(row.copiedFrom === null ? {} : { copied_from: row.copiedFrom }),
     ...(row.inputs === null ? {} : { inputs: row.inputs.map(renderInput) }),
     ...(row.rolledBack ? { rolled_back: true as const } : {}),

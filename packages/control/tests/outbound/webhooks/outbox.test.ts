@@ -221,3 +221,18 @@ test("a fork tells of its beginning, not of the conversation that it copies", as
   expect(more.map((one) => one.type)).toEqual(["session.created"]);
   expect((await deliveries(id)).length).toBe(before + 1);
 });
+
+test("events of a message that replays another one are not delivered", async () => {
+  const { db } = scene.database;
+  const { organizationId } = scene.actor;
+  const { id } = await scene.endpoint(url, { eventTypes: everything });
+  const sessionId = await scene.session();
+  const messageId = await createTestMessage(db, organizationId, sessionId);
+  await db.pool.query("update dari.messages set replay_of = 'msg_1' where id = $1", [messageId]);
+  await turns.cancelMessageOf(db, organizationId, messageId);
+  await expand();
+  expect((await deliveries(id)).map(({ type }) => type)).toEqual(["session.created"]);
+  await cancelledMessage(sessionId);
+  await expand();
+  expect((await deliveries(id)).map(({ type }) => type)).toContain("message.cancelled");
+});
