@@ -22,6 +22,7 @@ import { addManifestCommands } from "./commands/manifest.ts";
 import { addMcpCommand } from "./commands/mcp.ts";
 import { addMessageCommands } from "./commands/message.ts";
 import { addOrganizationCommands } from "./commands/organizations.ts";
+import { addReleaseCommands } from "./commands/release.ts";
 import { addRunCommand } from "./commands/run.ts";
 import { addScheduleCommands } from "./commands/schedules.ts";
 import { addSessionCommands } from "./commands/session.ts";
@@ -91,6 +92,7 @@ function createProgram(io: Io): Command {
   addDeployCommand(program, io);
   addDevCommand(program, io);
   addChatCommand(program, io);
+  addReleaseCommands(program, io);
   addRunCommand(program, io);
   addManifestCommands(program, io);
   addSessionCommands(program, io);

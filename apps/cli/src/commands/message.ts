@@ -1,4 +1,4 @@
-// `dari message …`: shows messages, answers inputs, cancels messages, and retries failed messages.
+// `dari message …`: shows, cancels and replays messages, answers inputs, and retries failed messages.
 
 import type { IncludedPart, MessageRecord, ModelRequestRecord, ToolCall } from "@dari/contract";
 import type { Command } from "commander";
@@ -8,10 +8,11 @@ import { limitOption } from "../options.ts";
 import { showRows } from "../show-rows.ts";
 import { addAnswerCommand, renderWaiting } from "./answer.ts";
 import { addMessageHistoryCommands } from "./history.ts";
+import { addReplayCommand } from "./replay.ts";
 import { addRetryCommand } from "./retry.ts";
 
 export function addMessageCommands(program: Command, io: Io): void {
-  const message = program.command("message").description("show, cancel, answer and retry messages");
+  const message = program.command("message").description("show, cancel, answer, retry and replay messages");
   message
     .command("get <message>")
     .description("show a message and its answer")
@@ -30,6 +31,7 @@ export function addMessageCommands(program: Command, io: Io): void {
     });
   addAnswerCommand(message, io);
   addRetryCommand(message, io);
+  addReplayCommand(message, io);
   addMessageHistoryCommands(message, io);
   addToolCallCommand(message, io);
   addModelRequestsCommand(message, io);
