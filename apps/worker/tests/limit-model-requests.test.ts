@@ -38,11 +38,26 @@ test.each<[host: string, isKnown: boolean]>([
   ["api.mistral.ai", false],
   ["*.example.com", false],
 ])("a credential for %s makes limits apply: %s", (host, isKnown) => {
-  const keptSecrets = [{ hosts: ["api.github.com", host] }] as unknown as Parameters<
-    typeof isMetered
-  >[0]["keptSecrets"];
-  expect(isMetered({ keptSecrets })).toBe(isKnown);
+  const keptSecrets = [{ hosts: ["api.github.com", host] }];
+  expect(isMeteredTurn({ keptSecrets })).toBe(isKnown);
+  expect(isMeteredTurn({ keptSecrets }, "not_enforced")).toBe(false);
 });
+
+test("a host that dari.yml names under models makes limits apply where the proxy is", () => {
+  const models = [{ host: "127.0.0.1:11434", scheme: "http", format: "openai-chat" }];
+  expect([isMeteredTurn({ models }), isMeteredTurn({ models }, "not_enforced"), isMeteredTurn({})]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+});
+
+function isMeteredTurn(
+  { keptSecrets = [], models }: { readonly keptSecrets?: readonly object[]; readonly models?: readonly object[] },
+  network = "enforced",
+): boolean {
+  return isMetered({ guarantees: { network } } as never, { keptSecrets, manifest: { models } } as never);
+}
 
 test("a request that cannot be reserved can be tried again, and the turn goes on", async () => {
   const { ask, limiter, recorder, turn } = await open({ tokens: 1_000 });

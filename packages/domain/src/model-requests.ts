@@ -1,5 +1,7 @@
 // Requests of agents to models, as the agents' network proxy meters them.
 
+import { parseEgressHost } from "./egress.ts";
+
 export const modelRequestLimits = {
   /** Requests of one attempt that have a row of their own. One more row counts the rest. */
   rowsPerAttempt: 1_000,
@@ -63,6 +65,10 @@ export interface ReachedLimit {
   readonly needed: number;
 }
 
+/** Whether an organization allows that answers of models are recorded. `never`: also if dari.yml asks for it. */
+export const answerRecordings = ["allowed", "never"] as const;
+export type AnswerRecording = (typeof answerRecordings)[number];
+
 /** For how many days the answers of a completed message can be kept, so that its turn can be replayed. */
 export const recordingDaysMax = 30;
 
@@ -82,6 +88,39 @@ export const modelAnswerLimits = {
 /** The wire formats that are read. */
 export const modelFormats = ["openai-responses", "openai-chat", "anthropic-messages", "gemini"] as const;
 export type ModelFormat = (typeof modelFormats)[number];
+
+/** How a host of models is reached. The proxy reads both. */
+export const modelSchemes = ["https", "http"] as const;
+export type ModelScheme = (typeof modelSchemes)[number];
+
+/** A host of models that an agent's dari.yml names, so that requests to it are metered. */
+export interface DeclaredModel {
+  /** A name or an IPv4 address, in lower case, with its port unless it is that of the scheme. */
+  readonly host: string;
+  readonly scheme: ModelScheme;
+  /** What precedes the format's own path, such as `/v1`. Absent: anything. */
+  readonly path?: string;
+  readonly format: ModelFormat;
+}
+
+export const declaredModelLimits = {
+  /** Entries of one manifest. */
+  entries: 20,
+  pathChars: 200,
+} as const;
+
+/** The ports that a host has without one. */
+const schemePorts: Readonly<Record<ModelScheme, number>> = { https: 443, http: 80 };
+
+/** Returns the one name and port that an entry is for. Undefined if its host is not one. */
+export function modelEndpoint({
+  host,
+  scheme,
+}: Pick<DeclaredModel, "host" | "scheme">): { readonly name: string; readonly port: number } | undefined {
+  const parsed = parseEgressHost(host);
+  if (parsed === undefined || parsed.subdomains) return undefined;
+  return { name: parsed.name, port: parsed.port ?? schemePorts[scheme] };
+}
 
 /**
  * Why the rest of an answer was not read. `encoding`: its content encoding is not known. `too_large`: it, or one of its

@@ -100,9 +100,11 @@ function isWithin({ mode, hosts }: EgressBound, name: string, port: number): boo
   return mode === "open" || (mode === "allow" && hosts.some((host) => isEgressHost(host, name, port)));
 }
 
-/** Returns the host in lower case, without brackets and the final dot. */
+/** Returns the host in lower case, without brackets and final dots: with two of them, a resolver ignores the last. */
 export function normalizeHost(host: string): string {
-  return unbracketed(host).toLowerCase().replace(/\.$/, "");
+  return unbracketed(host)
+    .toLowerCase()
+    .replace(/(?<!\.)\.+$/, "");
 }
 
 function unbracketed(host: string): string {

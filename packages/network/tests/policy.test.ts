@@ -57,6 +57,8 @@ describe("an allow-list", () => {
 
   test.each([
     ["api.example.com", "API.example.com.", 443, true],
+    // A resolver would ignore the last dot as well.
+    ["api.example.com", "api.example.com..", 443, true],
     ["api.example.com", "x.api.example.com", 443, false],
     ["*.example.com", "a.b.example.com", 443, true],
     ["*.example.com", "example.com", 443, false],

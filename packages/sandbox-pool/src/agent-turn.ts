@@ -42,7 +42,7 @@ export interface AgentContext<T extends AgentTurn = AgentTurn> {
   /** Returns the host user of an organization. Absent if sandboxes run as this process's user. */
   readonly hostUserOf?: ((organizationId: string) => number) | undefined;
   /** What the turn's sandbox can connect to. */
-  networkOf(turn: T): Pick<EgressOptions, "policy" | "secrets">;
+  networkOf(turn: T): Pick<EgressOptions, "policy" | "secrets" | "models">;
   readonly settings: AgentSettings;
 }
 

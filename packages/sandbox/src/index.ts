@@ -8,7 +8,7 @@ export { withHostUser, hostUserRange, openHostUsers } from "./host-users.ts";
 export { createLandlockDriver } from "./landlock/landlock-driver.ts";
 export { createOciDriver } from "./oci/oci-driver.ts";
 export { createProcessDriver } from "./process-driver.ts";
-export { isModelHost } from "./egress/models/known-models.ts";
+export { isModelHost, knownModelHosts } from "./egress/models/known-models.ts";
 export type { ModelAdmission, ModelGate, RequestToAdmit } from "./egress/models/model-gate.ts";
 export type {
   AnswerJournal,

@@ -7,14 +7,22 @@ import { waitUntil } from "@dari/testkit";
 import { describeEach, waysOfThisRun } from "@dari/testkit/test-guarantee";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:https";
 import { createServer as createTcpServer, type AddressInfo, type Server } from "node:net";
 import { hostname, networkInterfaces, release, type NetworkInterfaceInfo } from "node:os";
+import type { TlsOptions } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { createAuthority } from "../src/egress/authority.ts";
 import { proxyOnlyNote } from "../src/guarantee-notes.ts";
-import { createBwrapDriver, type EgressOptions, type EgressRecord, type SandboxDriver } from "../src/index.ts";
+import {
+  createBwrapDriver,
+  type EgressOptions,
+  type EgressRecord,
+  type ModelRequest,
+  type SandboxDriver,
+} from "../src/index.ts";
 import { createChildDriver } from "./child-driver.ts";
 import { listening } from "./egress-fixture.ts";
 import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
@@ -230,6 +238,44 @@ describeEach(waysOfThisRun(ways))("$title", ({ driver }) => {
     } finally {
       secure.close();
       secure.closeAllConnections();
+    }
+  });
+
+  test("a host of models that dari.yml names is metered without the proxy, in HTTPS and in plain HTTP", async () => {
+    const authority = createAuthority([here]);
+    const SNICallback: TlsOptions["SNICallback"] = (_name, done) => done(null, authority.contextFor(here));
+    const servers = [createServer({ SNICallback }, (_request, response) => response.end("{}")), createHttpServer()];
+    servers[1]!.on("request", (_request, response) => response.end("{}"));
+    const [secure, plain] = [await listening(servers[0]!), await listening(servers[1]!)];
+    const requests: ModelRequest[] = [];
+    const post = `POST /v1/messages HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}`;
+    try {
+      const { said } = await attempt(
+        driver,
+        only(service(secure), service(plain)),
+        [
+          ["talk", here, plain, post],
+          ["secureGet", `https://${here}:${secure}/v1/messages`, {}, "POST"],
+          ["talk", here, secure, post],
+          ["talk", here, plain, "no HTTP\r\n\r\n"],
+        ],
+        {
+          trusted: [authority.certificate],
+          models: [
+            { host: `${here}:${secure}`, scheme: "https", format: "anthropic-messages" },
+            { host: `${here}:${plain}`, scheme: "http", format: "anthropic-messages" },
+          ],
+          onModelRequest: (request) => void requests.push(request),
+        },
+      );
+      const ended = expect.stringMatching(/^(ECONNRESET|ended)$/);
+      expect(said).toEqual([expect.stringMatching(/^HTTP\/1.1 200 /), [200, "{}"], ended, ended]);
+      expect(requests.map(({ host, format }) => [host, format])).toEqual(
+        [plain, secure].map((at) => [`${here}:${at}`, "anthropic-messages"]),
+      );
+    } finally {
+      for (const server of servers) server.close();
+      for (const server of servers) server.closeAllConnections();
     }
   });
 

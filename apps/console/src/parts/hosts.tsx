@@ -63,7 +63,17 @@ function Chips({ of }: { readonly of: readonly string[] }) {
 
 /** The hosts that a version's dari.yml allows. */
 export function AgentHosts({ manifest }: { readonly manifest: Readonly<Record<string, unknown>> }) {
-  const hosts = manifest["egress"] as readonly string[] | undefined;
+  const hosts = manifest["egress"] as readonly string[] | "models-only" | undefined;
   if (hosts === undefined) return "as the organization allows";
+  if (hosts === "models-only") return <ModelHosts models={(manifest["models"] ?? []) as readonly { host: string }[]} />;
   return hosts.length === 0 ? "nothing" : <Hosts of={hosts} />;
+}
+
+function ModelHosts({ models }: { readonly models: readonly { readonly host: string }[] }) {
+  return (
+    <>
+      only hosts of models: those that its kept credentials name{models.length > 0 && ", and"}
+      {models.length > 0 && <Hosts of={[...new Set(models.map(({ host }) => host))]} />}
+    </>
+  );
 }

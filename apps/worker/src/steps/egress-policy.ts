@@ -2,9 +2,9 @@
 // dari.yml and the session. All must allow a host.
 
 import type { Turn } from "@dari/control/turns";
-import type { EgressSetting } from "@dari/domain";
+import { modelEndpoint, type EgressHost, type EgressSetting } from "@dari/domain";
 import { egressHosts, type EgressBound, type EgressPolicy } from "@dari/network";
-import type { EgressOptions } from "@dari/sandbox";
+import { knownModelHosts, type EgressOptions } from "@dari/sandbox";
 
 const advice = {
   platform: "ask the platform's operators to allow it (DARI_EGRESS_ALLOW)",
@@ -12,24 +12,44 @@ const advice = {
   organization: "the organization does not allow it; an admin can allow it with `dari egress set`",
   session: "the session was created with internet_access: false; create a session without it",
   manifest: "the agent's dari.yml does not name it under `egress`; add it there and deploy again",
+  modelsOnly:
+    "the agent's dari.yml has `egress: models-only`, and this is no host of its models; add it under `models` if it " +
+    "is one, or remove `egress`, and deploy again",
 } as const;
 
-/** Returns the turn's network rules, and the credentials that the proxy inserts. */
-export function networkMode(platform: EgressPolicy, turn: Turn): Pick<EgressOptions, "policy" | "secrets"> {
+/** Returns the turn's network rules, the credentials that the proxy inserts, and the hosts of models that it meters. */
+export function networkMode(platform: EgressPolicy, turn: Turn): Pick<EgressOptions, "policy" | "secrets" | "models"> {
   const secrets = turn.keptSecrets.map((secret) => ({ ...secret, hosts: egressHosts(secret.hosts) }));
-  return { policy: createEgressPolicy(platform, turn), secrets };
+  return { policy: createEgressPolicy(platform, turn), secrets, models: turn.manifest.models ?? [] };
 }
 
-export function createEgressPolicy(platform: EgressPolicy, turn: Pick<Turn, "egress" | "manifest">): EgressPolicy {
+type RuledTurn = Pick<Turn, "egress" | "manifest" | "keptSecrets">;
+
+export function createEgressPolicy(platform: EgressPolicy, turn: RuledTurn): EgressPolicy {
   const { operator, organization, session } = turn.egress;
-  const { egress: hosts } = turn.manifest;
   const bounds = [
     ...boundOf(operator, advice.operator),
     ...boundOf(organization, advice.organization),
-    ...boundOf(hosts && { mode: "allow", hosts }, advice.manifest),
+    ...boundOfManifest(turn),
     ...boundOf(session, advice.session),
   ];
   return { ...platform, advice: advice.platform, bounds };
+}
+
+function boundOfManifest(turn: RuledTurn): EgressBound[] {
+  const { egress } = turn.manifest;
+  if (egress === "models-only") return [{ mode: "allow", hosts: modelHosts(turn), advice: advice.modelsOnly }];
+  return boundOf(egress && { mode: "allow", hosts: egress }, advice.manifest);
+}
+
+/**
+ * Returns the hosts of the agent's models, each with its one port: what it sends there is always read as HTTP. A kept
+ * credential makes no other host one of them, such as the rest of `*.googleapis.com`.
+ */
+function modelHosts({ manifest, keptSecrets }: RuledTurn): EgressHost[] {
+  const declared = (manifest.models ?? []).flatMap((model) => modelEndpoint(model) ?? []);
+  const kept = keptSecrets.flatMap(({ hosts }) => egressHosts(hosts).flatMap(knownModelHosts));
+  return [...declared.map((endpoint) => ({ ...endpoint, subdomains: false })), ...kept];
 }
 
 function boundOf(setting: EgressSetting | undefined, text: string): EgressBound[] {

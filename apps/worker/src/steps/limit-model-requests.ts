@@ -7,6 +7,7 @@ import type { ReservationResult } from "@dari/db";
 import { modelRequestLimits } from "@dari/domain";
 import { isModelHost, type ModelAdmission, type RequestToAdmit } from "@dari/sandbox";
 import type { RestoredAttempt } from "../attempt.ts";
+import type { WorkerContext } from "../context.ts";
 import { describeRefusal, reachedLimitOf, type Limits } from "./describe-limit.ts";
 import type { ModelRequestRecorder } from "./record-model-requests.ts";
 import { TurnRefusal, turnEnded, type TurnGate } from "./turn-gate.ts";
@@ -32,8 +33,12 @@ export function limitModelRequests(
 }
 
 /** Returns whether requests to models can be counted, so that limits apply. */
-export function isMetered({ keptSecrets }: Pick<Turn, "keptSecrets">): boolean {
-  return keptSecrets.some(({ hosts }) => hosts.some((host) => isModelHost(host)));
+export function isMetered(
+  { guarantees }: Pick<WorkerContext, "guarantees">,
+  { keptSecrets, manifest }: Pick<Turn, "keptSecrets" | "manifest">,
+): boolean {
+  if (guarantees.network !== "enforced") return false;
+  return (manifest.models ?? []).length > 0 || keptSecrets.some(({ hosts }) => hosts.some((host) => isModelHost(host)));
 }
 
 export class ModelRequestLimiter implements TurnGate {

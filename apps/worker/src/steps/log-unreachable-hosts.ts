@@ -13,7 +13,7 @@ const valueCharsMax = 2_048;
 /** `stderrTail`: the end of the agent's stderr. Addresses that it already reports as refused are not logged again. */
 export function logUnreachableHosts(
   { settings, guarantees }: Pick<WorkerContext, "settings" | "guarantees">,
-  turn: Pick<Turn, "egress" | "manifest">,
+  turn: Pick<Turn, "egress" | "manifest" | "keptSecrets">,
   logs: LogRecorder,
   stderrTail: string,
 ): void {

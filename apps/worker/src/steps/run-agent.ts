@@ -75,7 +75,7 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
   const gate = isRefused
     ? refuseModelRequests(turn.replay.of)
     : limitModelRequests(attempt, modelRequests, answers.stored);
-  if (gate !== undefined && !isMetered(turn)) logs.add("platform", unmeteredWarning);
+  if (gate !== undefined && !isMetered(context, turn)) logs.add("platform", unmeteredWarning);
   const recorders = { logs, previews, events, values, modelRequests, answers };
   const call: AgentCall = { attempt, ...recorders, gate, partialText, pieces };
   let isCompleted = false;
@@ -101,8 +101,8 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
 }
 
 const unmeteredWarning =
-  "the limits of this message do not apply, because no credential of the agent is kept for a known host of models; " +
-  "store the model's key with `dari credentials add NAME --hosts HOST`\n";
+  "the limits of this message do not apply, because requests to models are not metered; with an isolating driver, " +
+  "store the model's key with `dari credentials add NAME --hosts HOST`, or name the host under `models` in dari.yml\n";
 
 /** Returns whether the agent was stopped before its end. After that, it may still have written in the background. */
 function isCut({ kind }: TurnEnding): boolean {

@@ -1,5 +1,6 @@
 // Compares the manifest a client sent along with the one in its bundle (the bundle is the truth).
 
+import type { DeclaredModel } from "@dari/domain";
 import type { Manifest } from "./manifest.ts";
 
 /**
@@ -35,11 +36,16 @@ function flatten(manifest: Manifest): Map<string, string | number | undefined> {
     ["limits.at_limit", manifest.limits?.at_limit],
     ["retries.record_answers", showRecordAnswers(manifest.retries.record_answers)],
     ["secrets", [...manifest.secrets].sort().join(" ")],
-    ["egress", manifest.egress === undefined ? undefined : [...manifest.egress].sort().join(" ")],
+    ["egress", manifest.egress === undefined ? undefined : [manifest.egress].flat().sort().join(" ")],
+    ["models", manifest.models?.map(textOfModel).sort().join(" ")],
     ...Object.entries(manifest.env).map(([name, value]): [string, string] => [`env.${name}`, value]),
   ]);
 }
 
 function showRecordAnswers(setting: Manifest["retries"]["record_answers"]): string | undefined {
   return typeof setting === "object" ? `kept for ${setting.keep_days} days` : setting && "true";
+}
+
+function textOfModel({ host, scheme, path = "", format }: DeclaredModel): string {
+  return `${format}:${scheme}://${host}${path}`;
 }

@@ -2,14 +2,17 @@
 
 import {
   agentNamePattern,
+  declaredModelLimits,
   egressHostPattern,
   limits,
   mcpLimits,
   memorySizePattern,
+  modelFormats,
   modelRequestLimits,
+  modelSchemes,
   recordingDaysMax,
 } from "@dari/domain";
-import { languages, sdks } from "./manifest.ts";
+import { languages, modelsOnly, sdks } from "./manifest.ts";
 
 const environmentName = "^[A-Z_][A-Z0-9_]*$";
 
@@ -180,7 +183,7 @@ export const manifestJsonSchema = {
             "`retries.record_answers: true`.",
         },
       },
-      description: "Limits of each message, for requests that the platform meters: those with a kept credential.",
+      description: "Limits of each message, for requests that the platform meters.",
     },
     secrets: {
       type: "array",
@@ -197,14 +200,48 @@ export const manifestJsonSchema = {
       description: "Environment variables that are not secret.",
     },
     egress: {
-      type: "array",
-      uniqueItems: true,
-      maxItems: limits.egressHostsMax,
-      items: { type: "string", pattern: egressHostPattern },
+      oneOf: [
+        {
+          type: "array",
+          uniqueItems: true,
+          maxItems: limits.egressHostsMax,
+          items: { type: "string", pattern: egressHostPattern },
+        },
+        { const: modelsOnly },
+      ],
       description:
-        "Hosts that the agent may connect to, within what its organization allows. [] allows none. Default: all of " +
-        "them.",
-      examples: [["api.openai.com", "*.example.com", "example.com:8443"]],
+        "Hosts that the agent may connect to, within what its organization allows. [] allows none. `models-only` " +
+        "allows those of `models`, and the known hosts of models that a kept credential names. Default: all.",
+      examples: [["api.openai.com", "*.example.com", "example.com:8443"], modelsOnly],
+    },
+    models: {
+      type: "array",
+      maxItems: declaredModelLimits.entries,
+      items: {
+        type: "object",
+        additionalProperties: false,
+        required: ["host", "format"],
+        properties: {
+          host: {
+            type: "string",
+            pattern: egressHostPattern.replace("(\\*\\.)?", ""),
+            description: "A name or an IPv4 address. The port is 443, or 80 with `scheme: http`, if it has none.",
+            examples: ["llm.example.com", "llm.example.com:8443", "10.0.0.5:8000"],
+          },
+          scheme: { enum: modelSchemes, default: "https", description: "Addresses need `http`." },
+          path: {
+            type: "string",
+            maxLength: declaredModelLimits.pathChars,
+            pattern: "^(/[A-Za-z0-9_.~-]+)+/?$",
+            description: "What precedes the format's own path. Default: anything.",
+            examples: ["/v1"],
+          },
+          format: { enum: modelFormats, description: "How requests and answers are written." },
+        },
+      },
+      description:
+        "Hosts of models besides those that the platform knows. Requests to them are metered, limited and recorded " +
+        "as to known hosts, with or without a kept credential.",
     },
   },
 } as const;

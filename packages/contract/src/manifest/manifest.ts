@@ -1,6 +1,6 @@
 // A parsed dari.yml with every default filled in.
 
-import type { MessageLimits } from "@dari/domain";
+import type { DeclaredModel, MessageLimits } from "@dari/domain";
 
 /** `function`, the default: no SDK that the platform knows. Every SDK also allows functions. */
 export const sdks = ["openai-agents", "claude-agent-sdk", "opencode", "pi", "function"] as const;
@@ -11,6 +11,9 @@ export type Language = (typeof languages)[number];
 
 /** `at_limit`: absent stops the turn. `ask` requires `retries.record_answers`. */
 export type ManifestLimits = MessageLimits & { readonly at_limit?: "ask" };
+
+/** Allows an agent the hosts of its models and no others. */
+export const modelsOnly = "models-only";
 
 /** A validated manifest. `entrypoint` is `<module-or-path>:<export>` without surrounding blanks. */
 export interface Manifest {
@@ -52,8 +55,10 @@ export interface Manifest {
   readonly limits?: ManifestLimits;
   readonly secrets: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Hosts, in lower case. Absent: all that the organization allows. */
-  readonly egress?: readonly string[];
+  /** Hosts, in lower case, or only those of models. Absent: all that the organization allows. */
+  readonly egress?: readonly string[] | typeof modelsOnly;
+  /** Hosts of models besides those that the platform knows. Absent: none. */
+  readonly models?: readonly DeclaredModel[];
 }
 
 const suffixes: Readonly<Record<Language, readonly string[]>> = {

@@ -2,43 +2,36 @@
 
 import {
   agentNameExpected,
-  didYouMean,
-  egressHostExpected,
   isAgentName,
   limits,
   mcpLimits,
   modelRequestLimits,
-  parseEgressHost,
   parseMemorySize,
   showMemorySize,
   type FieldIssue,
 } from "@dari/domain";
+import {
+  expectedOneOf,
+  isMapping,
+  isStorable,
+  knownFields,
+  nonEmptyText,
+  oneOf,
+  optionalMapping,
+  optionalPositiveInteger,
+  readChoice,
+  refuseUnknown,
+  YamlFloat,
+  type Fields,
+  type Report,
+} from "./fields.ts";
 import { languageOfEntrypoint, languages, type Manifest, type ManifestLimits, sdks } from "./manifest.ts";
 import { readRecordAnswers } from "./read-record-answers.ts";
+import { readEgress, readModels, refuseUnreachable } from "./network-fields.ts";
 
 export type ManifestResult =
   | { readonly ok: true; readonly manifest: Manifest; readonly warnings: readonly string[] }
   | { readonly ok: false; readonly issues: readonly FieldIssue[] };
-
-/** A float of a YAML document with its original text. */
-export class YamlFloat {
-  readonly source: string;
-
-  constructor(source: string) {
-    this.source = source;
-  }
-}
-
-type Report = (path: string, message: string) => void;
-type Fields = Readonly<Record<string, unknown>>;
-
-/** The fields of each level, by the prefix of their paths. */
-const knownFields = {
-  "": ["name", "description", "sdk", "entrypoint", "runtime", "retries", "limits", "secrets", "env", "egress"],
-  "runtime.": ["language", "version", "timeout_seconds", "memory", "cpus", "max_concurrency", "reuse", "load"],
-  "retries.": ["max_attempts", "on_worker_lost", "record_answers"],
-  "limits.": ["requests", "tokens", "cost_usd", "at_limit"],
-} as const;
 
 const environmentName = /^[A-Z_][A-Z0-9_]*$/;
 
@@ -64,13 +57,16 @@ export function normalizeManifest(value: unknown): ManifestResult {
   const secrets = readSecrets(value["secrets"], report);
   const env = readEnv(value["env"], report);
   const egress = readEgress(value["egress"], report);
+  const models = readModels(value["models"], report);
   refuseOverlap(secrets, env, report);
+  refuseUnreachable(egress, models, secrets, report);
 
   if (issues.length > 0 || sdk === undefined || runtime === undefined) return { ok: false, issues };
   const given = {
     ...(description === undefined ? {} : { description }),
     ...(perMessage === undefined ? {} : { limits: perMessage }),
     ...(egress === undefined ? {} : { egress }),
+    ...(models.length === 0 ? {} : { models }),
   };
   return { ok: true, manifest: { name, sdk, entrypoint, runtime, retries, secrets, env, ...given }, warnings: [] };
 }
@@ -83,25 +79,6 @@ function readDescription(value: unknown, report: Report): string | undefined {
   return undefined;
 }
 
-function isMapping(value: unknown): value is Fields {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  return !(value instanceof YamlFloat);
-}
-
-function refuseUnknown(fields: Fields, known: readonly string[], prefix: string, report: Report): void {
-  const unknown = Object.keys(fields).filter((key) => !known.includes(key));
-  for (const key of unknown.sort()) {
-    report(`${prefix}${key}`, `unsupported field${placeElsewhere(key) || didYouMean(key, known)}`);
-  }
-}
-
-/** Returns a suggestion for a field that exists on another level. */
-function placeElsewhere(key: string): string {
-  const prefixes = Object.keys(knownFields) as (keyof typeof knownFields)[];
-  const prefix = prefixes.find((one) => knownFields[one].some((field) => field === key));
-  return prefix === undefined ? "" : `; did you mean '${prefix}${key}'?`;
-}
-
 /** Returns an empty string if the field is missing or wrong, and reports that. */
 function requiredText(fields: Fields, path: string, report: Report): string {
   if (fields[path] === undefined || fields[path] === null) {
@@ -111,38 +88,11 @@ function requiredText(fields: Fields, path: string, report: Report): string {
   return nonEmptyText(path, fields[path], report) ?? "";
 }
 
-function nonEmptyText(path: string, value: unknown, report: Report): string | undefined {
-  if (typeof value === "string" && value.trim() !== "" && isStorable(value)) return value.trim();
-  report(path, "expected a non-empty string");
-  return undefined;
-}
-
-/** YAML's escapes can contain NUL and lone surrogates, which cannot be stored or be in a path or a variable. */
-function isStorable(text: string): boolean {
-  return text.isWellFormed() && !text.includes("\0");
-}
-
 /** Without `sdk`, the export is a function. */
 function readSdk(value: unknown, report: Report): Manifest["sdk"] | undefined {
   if (value === undefined || value === null) return "function";
   const advice = "; agents of every other framework run as a function: export one that calls it, and leave out sdk";
   return oneOf("sdk", nonEmptyText("sdk", value, report), sdks, (path, message) => report(path, message + advice));
-}
-
-function oneOf<const Words extends readonly string[]>(
-  path: string,
-  text: string | undefined,
-  words: Words,
-  report: Report,
-): Words[number] | undefined {
-  if (text === undefined || text === "") return undefined;
-  const word = words.find((candidate) => candidate === text);
-  if (word === undefined) report(path, expectedOneOf(words));
-  return word;
-}
-
-function expectedOneOf(words: readonly string[]): string {
-  return `expected one of ${words.map((word) => `'${word}'`).join(", ")}`;
 }
 
 function readEntrypoint(fields: Fields, report: Report): string {
@@ -223,17 +173,6 @@ function readLanguage(value: unknown, entrypoint: string, report: Report): Manif
   return detected;
 }
 
-/** Returns undefined if none is chosen. */
-function readChoice<T extends string>(
-  field: string,
-  value: unknown,
-  choices: readonly T[],
-  report: Report,
-): T | undefined {
-  if (value === undefined || value === null) return undefined;
-  return oneOf(field, nonEmptyText(field, value, report), choices, report);
-}
-
 function readVersion(value: unknown, report: Report): string | undefined {
   if (value === undefined || value === null) return undefined;
   const bare = value instanceof YamlFloat ? value.source : typeof value === "number" ? String(value) : undefined;
@@ -312,20 +251,6 @@ function readLimit(name: string, fields: Fields, max: number, report: Report): n
   return limit;
 }
 
-function optionalMapping(path: string, value: unknown, report: Report): Fields {
-  if (value === undefined || value === null) return {};
-  if (isMapping(value)) return value;
-  report(path, "expected a mapping");
-  return {};
-}
-
-function optionalPositiveInteger(path: string, value: unknown, report: Report): number | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === "number" && Number.isSafeInteger(value) && value > 0) return value;
-  report(path, "expected a positive integer");
-  return undefined;
-}
-
 function readSecrets(value: unknown, report: Report): string[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) {
@@ -343,23 +268,6 @@ function readSecrets(value: unknown, report: Report): string[] {
   }
   if (names.length > limits.agentSecretsMax) report("secrets", `expected at most ${limits.agentSecretsMax} names`);
   return names;
-}
-
-function readEgress(value: unknown, report: Report): string[] | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (!Array.isArray(value)) {
-    report("egress", "expected a list of hosts");
-    return [];
-  }
-  const hosts: string[] = [];
-  for (const [index, item] of value.entries()) {
-    const host = typeof item === "string" ? item.trim().toLowerCase() : "";
-    if (parseEgressHost(host) === undefined) report(`egress[${index}]`, `expected ${egressHostExpected}`);
-    else if (hosts.includes(host)) report(`egress[${index}]`, `duplicate host '${host}'`);
-    else hosts.push(host);
-  }
-  if (hosts.length > limits.egressHostsMax) report("egress", `expected at most ${limits.egressHostsMax} hosts`);
-  return hosts;
 }
 
 function readEnv(value: unknown, report: Report): Record<string, string> {

@@ -221,7 +221,7 @@ const refused: [title: string, text: string, issues: string[]][] = [
     `${base}description: ${"x".repeat(mcpLimits.descriptionChars + 1)}`,
     [`description: expected at most ${mcpLimits.descriptionChars} characters`],
   ],
-  ["hosts that are a text", `${base}egress: api.example.com`, ["egress: expected a list of hosts"]],
+  ["hosts that are a text", `${base}egress: api.example.com`, ["egress: expected a list of hosts, or 'models-only'"]],
   [
     "hosts that are none",
     `${base}egress: ['https://a.example', 'a:0', 1, '*', a.example, A.example]`,

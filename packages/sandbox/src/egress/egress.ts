@@ -7,10 +7,12 @@ import { decideEgress, type EgressPolicy } from "@dari/network";
 import type { SandboxServer } from "../launch.ts";
 import { createAuthority, type Authority } from "./authority.ts";
 import { forward } from "./forward.ts";
+import { createDeclaredModels, type DeclaredModels } from "./models/declared-models.ts";
 import { createModelMeter, type ModelMeter } from "./models/model-meter.ts";
 import { serveNames } from "./name-server.ts";
 import { createNameTable, isNameAddress, type NameTable } from "./name-table.ts";
 import { createProxy } from "./proxy.ts";
+import type { EgressSecret } from "./substitute.ts";
 import { createTerminator, type ModelRules } from "./terminator.ts";
 import { createTraffic, type EgressOptions } from "./traffic.ts";
 import { removeTrust, trustEnvironment, writeTrust } from "./trust.ts";
@@ -20,7 +22,7 @@ export interface Egress {
   readonly ports: readonly number[];
   /** Addresses that the operator opened, besides loopback. Programs can connect to them without the proxy as well. */
   readonly addresses: readonly string[];
-  /** The certificates that the program must trust, if there are secrets. */
+  /** The certificates that the program must trust, if the proxy ends TLS of some hosts. */
   readonly trust: Trust | undefined;
   /** The directory of `trust`. `close` removes the directory, unless it belongs to another egress. */
   readonly trustDir: string | undefined;
@@ -86,11 +88,13 @@ export function openEgress(
   template?: Pick<Egress, "trust" | "names">,
 ): Egress {
   const traffic = createTraffic(options);
-  const trust = template === undefined ? openTrust(options, slotDir) : template.trust;
-  const names = createNameTable(template?.names);
   const { secrets = [], trusted } = options;
-  const meter = createModelMeter(options.onModelRequest);
-  const terminator = trust && createTerminator(traffic, secrets, trust.authority, trusted, modelRules(options, meter));
+  const declared = createDeclaredModels(options.models);
+  const trust = template === undefined ? openTrust(secrets, declared, slotDir) : template.trust;
+  const names = createNameTable(template?.names);
+  const meter = createModelMeter(options.onModelRequest, declared);
+  const identity = { authority: trust?.authority, trusted };
+  const terminator = createTerminator(traffic, secrets, identity, modelRules(options, meter, declared));
   const proxy = createProxy(traffic, terminator);
   const servers = new Set<SandboxServer>();
   let isClosed = false;
@@ -148,19 +152,21 @@ export function openEgress(
   };
 }
 
-function modelRules(options: EgressOptions, meter: ModelMeter): ModelRules {
+function modelRules(options: EgressOptions, meter: ModelMeter, declared: DeclaredModels): ModelRules {
   return {
     meter,
+    declared,
     gate: () => options.modelGate?.(),
     journal: () => options.findJournal?.(),
     waiting: { held: { count: 0 }, reading: Promise.resolve() },
   };
 }
 
-/** Creates the authority and its certificate files. Returns undefined if there are no secrets. */
-function openTrust({ secrets = [] }: EgressOptions, slotDir: string): Trust | undefined {
-  if (secrets.length === 0) return undefined;
-  const authority = createAuthority([...new Set(secrets.flatMap(({ hosts }) => hosts.map(({ name }) => name)))]);
+/** Creates the authority and its certificate files. Returns undefined if no TLS ends here. */
+function openTrust(secrets: readonly EgressSecret[], declared: DeclaredModels, slotDir: string): Trust | undefined {
+  const names = [...secrets.flatMap(({ hosts }) => hosts.map(({ name }) => name)), ...declared.secureNames];
+  if (names.length === 0) return undefined;
+  const authority = createAuthority([...new Set(names)]);
   return { authority, dir: writeTrust(authority.certificate, slotDir) };
 }
 

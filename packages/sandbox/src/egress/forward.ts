@@ -5,14 +5,9 @@ import type { Terminator } from "./terminator.ts";
 import type { Target, Traffic } from "./traffic.ts";
 
 /** Connects a client to its destination, as a tunnel of the proxy. If that fails, the log says why. Never rejects. */
-export async function forward(
-  traffic: Traffic,
-  terminator: Terminator | undefined,
-  client: Socket,
-  target: Target,
-): Promise<void> {
+export async function forward(traffic: Traffic, terminator: Terminator, client: Socket, target: Target): Promise<void> {
   try {
-    if (terminator?.isFor(target) === true) {
+    if (terminator.isFor(target)) {
       return terminator.serveTunnel(client, Buffer.of(), target, await terminator.open(target));
     }
     const upstream = await traffic.open(target);

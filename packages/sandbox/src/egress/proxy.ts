@@ -9,9 +9,9 @@ import { sendAnswer, relayResponse, requestHeaders, withoutHeaders } from "./rel
 import type { Terminator } from "./terminator.ts";
 import type { Target, Traffic } from "./traffic.ts";
 
-/** Creates the proxy. `terminator`: handles the tunnels whose TLS ends in the proxy. */
-export function createProxy(traffic: Traffic, terminator: Terminator | undefined): Server {
-  const proxy = createServer((incoming, response) => void forward(traffic, incoming, response));
+/** Creates the proxy. `terminator`: handles the connections that the proxy reads. */
+export function createProxy(traffic: Traffic, terminator: Terminator): Server {
+  const proxy = createServer((incoming, response) => void forward(traffic, terminator, incoming, response));
   proxy.on("connect", (incoming: IncomingMessage, client: Socket, head: Buffer) => {
     const target = parseAuthority(incoming.url ?? "");
     if (target === undefined) refuseTunnel(client, 400, "expected CONNECT host:port");
@@ -23,14 +23,14 @@ export function createProxy(traffic: Traffic, terminator: Terminator | undefined
 
 async function tunnel(
   traffic: Traffic,
-  terminator: Terminator | undefined,
+  terminator: Terminator,
   client: Socket,
   head: Buffer,
   target: Target,
 ): Promise<void> {
   const established = "HTTP/1.1 200 Connection established\r\n\r\n";
   try {
-    if (terminator?.isFor(target) === true) {
+    if (terminator.isFor(target)) {
       const verified = await terminator.open(target);
       client.write(established);
       return terminator.serveTunnel(client, head, target, verified);
@@ -44,17 +44,30 @@ async function tunnel(
   }
 }
 
-async function forward(traffic: Traffic, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+async function forward(
+  traffic: Traffic,
+  terminator: Terminator,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const url = URL.canParse(incoming.url ?? "") ? new URL(incoming.url!) : undefined;
   if (url?.protocol !== "http:") return sendAnswer(response, 400, "this is a proxy: expected a URL of http://");
   const target = { host: url.hostname, port: Number(url.port || 80) };
+  const path = `${url.pathname}${url.search}`;
+  const scheme = terminator.schemeOf(target);
+  if (scheme === "https") {
+    // Here, the requests to it would not be read.
+    traffic.refuse(target, needsHttps);
+    return sendAnswer(response, 403, describeRefusal(target, new EgressRefusedError(needsHttps)));
+  }
   let upstream: Socket | undefined;
   try {
-    const opened = (upstream = await traffic.open(target));
+    const opened = (upstream = scheme === "http" ? await terminator.open(target) : await traffic.open(target));
     if (response.destroyed) return void opened.destroy();
+    if (scheme === "http") return terminator.serveRequest({ incoming, response }, target, path, opened);
     const options = {
       createConnection: () => opened,
-      path: `${url.pathname}${url.search}`,
+      path,
       // Send the host that the policy allowed, whatever the program's header contains.
       headers: { ...withoutHeaders(incoming.headers, requestHeaders), host: url.host },
     };
@@ -67,6 +80,8 @@ async function forward(traffic: Traffic, incoming: IncomingMessage, response: Se
     sendAnswer(response, statusOf(error), describeRefusal(target, error));
   }
 }
+
+const needsHttps = "dari.yml names this host under `models` for HTTPS; use https://, or set `scheme: http` there";
 
 function parseAuthority(authority: string): Target | undefined {
   const [, host, port] = /^(\[[0-9a-f:.]+\]|[^:[\]]+):(\d{1,5})$/i.exec(authority) ?? [];

@@ -1,44 +1,73 @@
-// Terminates the TLS of tunnels to hosts that a secret is for, so that the proxy can insert values. Each tunnel has one
-// connection to its host, whose certificate is verified. Supports HTTP/1.1, including WebSockets.
+// Terminates the TLS of tunnels to hosts that a secret is for, so that the proxy can insert values, and to hosts of
+// models that dari.yml names, so that it can meter them. Each tunnel has one connection to its host, whose certificate
+// is verified. Hosts of models can also speak plain HTTP. Supports HTTP/1.1, including WebSockets.
 
-import { once } from "node:events";
-import { Agent, createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  createServer,
+  request as httpRequest,
+  type Agent,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { isIP, type Socket } from "node:net";
 import { pipeline, type Duplex } from "node:stream";
-import { connect as connectTls, TLSSocket } from "node:tls";
-import { normalizeHost, UntrustedHostError } from "@dari/network";
+import { TLSSocket } from "node:tls";
+import type { ModelScheme } from "@dari/domain";
+import { normalizeHost } from "@dari/network";
 import type { Authority } from "./authority.ts";
+import type { DeclaredModels } from "./models/declared-models.ts";
 import { isModelHost, type ModelCall } from "./models/known-models.ts";
 import { passGate, type AdmittedRequest, type ModelGate, type WaitingRequests } from "./models/model-gate.ts";
-import type { ModelExchange, ModelMeter } from "./models/model-meter.ts";
+import { splitHost, type ModelExchange, type ModelMeter } from "./models/model-meter.ts";
 import type { AnswerJournal } from "./models/answer-journal.ts";
 import { passJournal, type JournalledRequest } from "./models/use-journal.ts";
 import { sendAnswer, relayResponse, requestHeaders, withoutHeaders } from "./relay.ts";
 import { insertSecrets, nameSecrets, secretsForHost, type EgressSecret } from "./substitute.ts";
 import type { Target, Traffic } from "./traffic.ts";
+import { alpn, closeTogether, OneConnection, verify } from "./upstream.ts";
 
 export interface Terminator {
-  /** Returns whether TLS to the target ends here. */
+  /** Returns whether connections to the target are read here. */
   isFor(target: Target): boolean;
-  /** Opens a connection and verifies the host's certificate. @throws like `Traffic.open`; UntrustedHostError */
-  open(target: Target): Promise<TLSSocket>;
-  /** Serves the tunnel, which uses TLS from now on. `head`: what was already received from it. */
-  serveTunnel(client: Socket, head: Buffer, target: Target, upstream: TLSSocket): void;
+  /** Returns how dari.yml reaches the target, if it names it as a host of models. */
+  schemeOf(target: Target): ModelScheme | undefined;
+  /**
+   * Opens a connection, and verifies the host's certificate unless the target speaks plain HTTP.
+   * @throws like `Traffic.open`; UntrustedHostError
+   */
+  open(target: Target): Promise<Socket>;
+  /** Serves the tunnel, which uses TLS from now on, or plain HTTP. `head`: what was already received from it. */
+  serveTunnel(client: Socket, head: Buffer, target: Target, upstream: Socket): void;
+  /** Serves one request in plain HTTP. `path`: of its URL. The client's connection can have others, to other hosts. */
+  serveRequest(request: ProxiedRequest, target: Target, path: string, upstream: Socket): void;
+}
+
+export interface ProxiedRequest {
+  readonly incoming: IncomingMessage;
+  readonly response: ServerResponse;
 }
 
 /** How requests to models are treated. */
 export interface ModelRules {
   readonly meter: ModelMeter;
+  readonly declared: DeclaredModels;
   gate(): ModelGate | undefined;
   journal(): AnswerJournal | undefined;
   readonly waiting: WaitingRequests;
 }
 
 interface Tunnel {
+  /** With its port, if that is not 443. */
   readonly host: string;
+  readonly hostHeader: string;
   readonly agent: Agent;
   readonly secrets: readonly EgressSecret[];
-  readonly upstream: TLSSocket;
+  /** Values of secrets are not inserted into plain HTTP. */
+  readonly isPlain: boolean;
+  /** Whether the client's connection is for this host only, so that both connections end together. */
+  readonly ownsClient: boolean;
+  readonly upstream: Socket;
   readonly models: ModelRules;
   readonly exchanges: Set<ModelExchange>;
   /** Number of requests without a complete response. */
@@ -49,17 +78,78 @@ interface Tunnel {
 const openRequestsMax = 4;
 /** Maximum length of a request's headers after substitution. No server accepts more, so it is not sent. */
 const headerCharsMax = 80 * 1024;
-const handshakeWithinMs = 15_000;
-const protocols = ["http/1.1"];
 
 export function createTerminator(
   traffic: Traffic,
   secrets: readonly EgressSecret[],
-  authority: Authority,
-  trusted: readonly string[] | undefined,
+  {
+    authority,
+    trusted,
+  }: { readonly authority: Authority | undefined; readonly trusted: readonly string[] | undefined },
   models: ModelRules,
 ): Terminator {
   const tunnels = new WeakMap<Duplex, Tunnel>();
+  // Most sandboxes need none.
+  let server: Server | undefined;
+  const { schemeOf } = models.declared;
+  const secretsOf = ({ host, port }: Target): EgressSecret[] =>
+    isIP(normalizeHost(host)) === 0 ? secretsForHost(secrets, normalizeHost(host), port) : [];
+
+  function createTunnel(target: Target, upstream: Socket, { ownsClient }: Pick<Tunnel, "ownsClient">): Tunnel {
+    const name = normalizeHost(target.host);
+    const host = target.port === 443 ? name : `${name}:${target.port}`;
+    const isPlain = schemeOf(target) === "http";
+    const hostHeader = isPlain ? new URL(`http://${name}:${target.port}`).host : host;
+    const agent = new OneConnection(upstream);
+    const own = { agent, upstream, isPlain, ownsClient, models, exchanges: new Set<ModelExchange>(), open: 0 };
+    return { host, hostHeader, secrets: secretsOf(target), ...own };
+  }
+  function secure(client: Socket, { host }: Target): TLSSocket {
+    const secureContext = authority!.contextFor(normalizeHost(host));
+    return new TLSSocket(client, { isServer: true, secureContext, ALPNProtocols: alpn });
+  }
+
+  return {
+    isFor: (target) => schemeOf(target) !== undefined || secretsOf(target).length > 0,
+    schemeOf,
+    open: (target) =>
+      schemeOf(target) === "http"
+        ? traffic.openSecured(target, closeTogether)
+        : traffic.openSecured(target, (plain) => verify(plain, normalizeHost(target.host), trusted)),
+    serveTunnel(client, head, target, upstream) {
+      if (client.destroyed) return void upstream.destroy();
+      const tunnel = createTunnel(target, upstream, { ownsClient: true });
+      if (head.length > 0) client.unshift(head);
+      const inner = tunnel.isPlain ? client : secure(client, target);
+      tunnels.set(inner, tunnel);
+      for (const socket of [inner, upstream]) {
+        traffic.hold(socket);
+        socket.setNoDelay(true);
+        // TLS, HTTP and the joining of two sockets each add listeners.
+        socket.setMaxListeners(32);
+      }
+      inner.once("close", () => endTunnel(tunnel));
+      upstream.once("close", () => {
+        if (tunnel.open === 0) inner.end();
+      });
+      server ??= createTunnelServer(traffic, tunnels);
+      server.emit("connection", inner);
+      // A client that used no proxy is paused.
+      if (tunnel.isPlain) client.resume();
+    },
+    serveRequest({ incoming, response }, target, path, upstream) {
+      const tunnel = createTunnel(target, upstream, { ownsClient: false });
+      // Read the socket now: Node removes it from the request once the request has ended.
+      const { socket } = incoming;
+      upstream.setNoDelay(true);
+      incoming.url = path;
+      serve(traffic, tunnel, incoming, response);
+      endAfter(response, socket, () => endTunnel(tunnel));
+    },
+  };
+}
+
+function createTunnelServer(traffic: Traffic, tunnels: WeakMap<Duplex, Tunnel>): Server {
   // No time limits here: a request can take as long as its turn, and `Traffic` closes idle connections. Upgrades other
   // than WebSockets are treated as ordinary requests.
   const options = { requestTimeout: 0, keepAliveTimeout: 0, shouldUpgradeCallback: isWebSocket };
@@ -70,82 +160,29 @@ export function createTerminator(
     upgrade(traffic, tunnels.get(client)!, incoming, client, head);
   });
   server.on("clientError", (_error, client) => client.destroy());
-  const secretsOf = ({ host, port }: Target): EgressSecret[] => secretsForHost(secrets, normalizeHost(host), port);
-  return {
-    isFor: (target) => isIP(normalizeHost(target.host)) === 0 && secretsOf(target).length > 0,
-    open: (target) => traffic.openSecured(target, (plain) => verified(plain, normalizeHost(target.host), trusted)),
-    serveTunnel(client, head, target, upstream) {
-      if (client.destroyed) return void upstream.destroy();
-      const name = normalizeHost(target.host);
-      if (head.length > 0) client.unshift(head);
-      const secureContext = authority.contextFor(name);
-      const inner = new TLSSocket(client, { isServer: true, secureContext, ALPNProtocols: protocols });
-      const host = target.port === 443 ? name : `${name}:${target.port}`;
-      const agent = new OneConnection(upstream);
-      const tunnel: Tunnel = {
-        host,
-        agent,
-        secrets: secretsOf(target),
-        upstream,
-        models,
-        exchanges: new Set(),
-        open: 0,
-      };
-      tunnels.set(inner, tunnel);
-      for (const socket of [inner, upstream]) {
-        traffic.hold(socket);
-        socket.setNoDelay(true);
-        // TLS, HTTP and the joining of two sockets each add listeners.
-        socket.setMaxListeners(32);
-      }
-      inner.once("close", () => {
-        // Responses of pipelined requests that never got the connection do not report its end.
-        for (const exchange of tunnel.exchanges) exchange.ended();
-        tunnel.exchanges.clear();
-        agent.destroy();
-        upstream.destroy();
-      });
-      upstream.once("close", () => {
-        if (tunnel.open === 0) inner.end();
-      });
-      server.emit("connection", inner);
-    },
+  return server;
+}
+
+function endTunnel({ exchanges, agent, upstream }: Tunnel): void {
+  // Responses of pipelined requests that never got the connection do not report its end.
+  for (const exchange of exchanges) exchange.ended();
+  exchanges.clear();
+  agent.destroy();
+  upstream.destroy();
+}
+
+/** Calls back once, after the response or the end of its client's connection. */
+function endAfter(response: ServerResponse, socket: Socket, end: () => void): void {
+  // Requests that wait for their turn on the connection each add a listener.
+  socket.setMaxListeners(0);
+  const over = (): void => {
+    response.off("close", over);
+    socket.off("close", over);
+    end();
   };
-}
-
-/** An agent with one connection, which it uses for all requests. */
-class OneConnection extends Agent {
-  #socket: TLSSocket | undefined;
-
-  constructor(socket: TLSSocket) {
-    super({ keepAlive: true, maxSockets: 1 });
-    this.#socket = socket;
-  }
-
-  override createConnection(_options: object, done?: (error: Error | null, socket: Duplex) => void): undefined {
-    const socket = this.#socket;
-    this.#socket = undefined;
-    const isClosed = socket === undefined || socket.destroyed;
-    done?.(isClosed ? new Error("the connection is closed") : null, socket as Duplex);
-  }
-}
-
-async function verified(plain: Socket, name: string, trusted: readonly string[] | undefined): Promise<TLSSocket> {
-  const ca = trusted === undefined ? {} : { ca: [...trusted] };
-  const to = { socket: plain, servername: name, host: name, ALPNProtocols: protocols };
-  // Verify the certificate even if the worker's environment disables that (NODE_TLS_REJECT_UNAUTHORIZED).
-  const secured = connectTls({ ...to, rejectUnauthorized: true, ...ca });
-  secured.setTimeout(handshakeWithinMs, () =>
-    secured.destroy(new Error(`TLS took longer than ${handshakeWithinMs} ms`)),
-  );
-  try {
-    await once(secured, "secureConnect");
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new UntrustedHostError(`its TLS connection cannot be trusted: ${code ?? message}`);
-  }
-  secured.setTimeout(0);
-  return secured;
+  response.once("close", over);
+  socket.once("close", over);
+  if (socket.destroyed) over();
 }
 
 function serve(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, response: ServerResponse): void {
@@ -155,7 +192,7 @@ function serve(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, resp
   tunnel.open += 1;
   response.once("close", () => {
     tunnel.open -= 1;
-    if (tunnel.upstream.destroyed) socket.end();
+    if (tunnel.ownsClient && tunnel.upstream.destroyed) socket.end();
   });
   const refusal = refusalOf(incoming);
   if (refusal !== undefined) return sendAnswer(response, ...refusal);
@@ -270,13 +307,20 @@ function refusalOf({ method, url = "" }: IncomingMessage): [status: number, text
   return undefined;
 }
 
+/** Returns whether some requests to the host are metered. */
+function asksModels({ host, models }: Tunnel): boolean {
+  const { name, port } = splitHost(host);
+  return isModelHost(name) || models.declared.schemeOf({ host: name, port }) !== undefined;
+}
+
 function isWebSocket({ method, headers }: IncomingMessage): boolean {
   return method === "GET" && headers.upgrade?.toLowerCase() === "websocket";
 }
 
 /** Returns the headers with values. The host is always the verified one, because other hosts may have its address. */
-function headersOf({ host, secrets }: Tunnel, headers: IncomingMessage["headers"]): IncomingMessage["headers"] {
-  return { ...insertSecrets(headers, secrets), host };
+function headersOf(tunnel: Tunnel, headers: IncomingMessage["headers"]): IncomingMessage["headers"] {
+  const { hostHeader, secrets, isPlain } = tunnel;
+  return { ...(isPlain ? headers : insertSecrets(headers, secrets)), host: hostHeader };
 }
 
 function charsOf(headers: IncomingMessage["headers"]): number {
@@ -290,7 +334,7 @@ function charsOf(headers: IncomingMessage["headers"]): number {
 function upgrade(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, client: Socket, head: Buffer): void {
   const headers = headersOf(tunnel, withoutHeaders(incoming.headers, notUpgraded));
   // What a model does over a WebSocket is not metered, so no limit would count it.
-  const isLimited = isModelHost(tunnel.host) && tunnel.models.gate() !== undefined;
+  const isLimited = asksModels(tunnel) && tunnel.models.gate() !== undefined;
   const isRefused = isLimited || refusalOf(incoming) !== undefined || charsOf(headers) > headerCharsMax;
   if (isRefused || head.length > 0 || tunnel.open >= openRequestsMax) return void client.destroy();
   tunnel.open += 1;

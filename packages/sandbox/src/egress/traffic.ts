@@ -3,6 +3,7 @@
 
 import type { Socket } from "node:net";
 import { pipeline, type Duplex } from "node:stream";
+import type { DeclaredModel } from "@dari/domain";
 import { dial, EgressRefusedError, resolveName, publicReason, type EgressPolicy, type Resolve } from "@dari/network";
 import type { ModelGate } from "./models/model-gate.ts";
 import type { AnswerJournal } from "./models/answer-journal.ts";
@@ -30,6 +31,8 @@ export interface EgressOptions {
   readonly bytesMax?: number;
   /** Secrets for which the program has placeholders. The proxy inserts the values. */
   readonly secrets?: readonly EgressSecret[];
+  /** Hosts of models besides the known ones, which are metered with or without a secret. */
+  readonly models?: readonly DeclaredModel[];
   /** Root certificates for the hosts of secrets, in PEM (default: the root certificates of this process). */
   readonly trusted?: readonly string[];
   /** Resolves host names (default: with the machine's name servers). */
@@ -37,8 +40,8 @@ export interface EgressOptions {
   /** Called once per attempt, and once per turn in which an open connection transferred something. Must not throw. */
   onConnection?(record: EgressRecord): void;
   /**
-   * Called when a request to a model begins, if the model's host is one of a secret. Only these requests can be read.
-   * Must not throw.
+   * Called when a request to a model begins, if the model's host is one of a secret or of `models`. Only these requests
+   * can be read. Must not throw.
    */
   onModelRequest?(request: ModelRequest): void;
   /** Returns what decides whether a metered request may go out. Undefined: it may. */

@@ -132,14 +132,15 @@ const listen = (kind, port, host = "127.0.0.1") =>
   });
 
 /** Without the proxy, whatever the environment says. */
-const secureGet = (url, headers) =>
+const secureGet = (url, headers, method = "GET") =>
   new Promise((resolve) => {
-    const asked = https.get(url, { agent: new https.Agent(), headers }, async (response) => {
+    const asked = https.request(url, { agent: new https.Agent(), headers, method }, async (response) => {
       let text = "";
       for await (const chunk of response) text += chunk;
       resolve([response.statusCode, text]);
     });
     asked.once("error", (error) => resolve([error.code]));
+    asked.end();
   });
 
 const run = (file, ...args) =>

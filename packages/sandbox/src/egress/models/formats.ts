@@ -165,8 +165,8 @@ function textIn(value: Json | undefined, name: string): string | undefined {
   return typeof found === "string" && found !== "" ? found : undefined;
 }
 
-/** No answer has so many tokens, and sums of counts stay exact. */
-const countMax = 1e12;
+/** No answer has so many tokens. The sums of hosts that report anything stay exact, and in range. */
+const countMax = 1e9;
 
 function countIn(value: Json | undefined, name: string): number | undefined {
   const found = value?.[name];

@@ -1,6 +1,6 @@
 // The hosts of models, and the wire format of each of their paths.
 
-import type { ModelFormat } from "@dari/domain";
+import type { EgressHost, ModelFormat } from "@dari/domain";
 
 /** A request to a model. */
 export interface ModelCall {
@@ -60,14 +60,42 @@ export function isModelHost(host: string): boolean {
   return Object.keys(knownHosts).some((known) => name === known || name.endsWith(`.${known}`) || isIncluded(known));
 }
 
+/** Returns the known hosts of models among those of a credential. Without a port, theirs is 443. */
+export function knownModelHosts({ name, subdomains, port = 443 }: EgressHost): EgressHost[] {
+  const isBelow = (host: string, above: string): boolean => host.endsWith(`.${above}`);
+  return Object.keys(knownHosts).flatMap((known) => {
+    if (name === known || isBelow(name, known)) return [{ name, subdomains, port }];
+    if (!subdomains || !isBelow(known, name)) return [];
+    return [false, true].map((each) => ({ name: known, subdomains: each, port }));
+  });
+}
+
 /** Gemini's counts in OpenAI's format. */
 function hidesReasoning(host: string, format: ModelFormat): boolean {
   return host.endsWith("generativelanguage.googleapis.com") && format === "openai-chat";
 }
 
-/** Returns the path as servers understand it. An agent must not avoid the meter by another spelling. */
-function normalizePath(path: string): string {
-  const { pathname } = new URL(`http://host${path.startsWith("/") ? path : "/"}`);
-  const text = pathname.replace(/%([0-7][0-9a-f])/gi, (_all, code: string) => String.fromCharCode(parseInt(code, 16)));
+/** Servers behind several others decode a path several times. */
+const roundsMax = 5;
+
+/**
+ * Returns the path as servers understand it, however often they decode it. An agent must not avoid the meter by another
+ * spelling.
+ */
+export function normalizePath(path: string): string {
+  let text = path.startsWith("/") ? path.replace(/[?#][^]*$/, "") : "/";
+  for (let round = 0; round < roundsMax; round++) {
+    const next = decode(resolve(text));
+    if (next === text) break;
+    text = next;
+  }
   return text.replace(/\/{2,}/g, "/").replace(/(?<=.)\/$/, "");
+}
+
+function resolve(path: string): string {
+  return new URL(`http://host${path.replace(/[?#]/g, encodeURIComponent)}`).pathname;
+}
+
+function decode(path: string): string {
+  return path.replace(/%([0-7][0-9a-f])/gi, (_all, code: string) => String.fromCharCode(parseInt(code, 16)));
 }

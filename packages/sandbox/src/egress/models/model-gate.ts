@@ -78,7 +78,7 @@ export async function passGate(gate: ModelGate, request: GatedRequest): Promise<
   if (held === undefined) return undefined;
   const { body, release } = held;
   whenOver(signal, release);
-  const isMasked = choosesFields(host, incoming);
+  const isMasked = choosesFields(host, format, incoming);
   const worst = body === undefined || isMasked || !gate.readsBody ? notKnown : await readWorstCase(request, body);
   const admission = await gate.admit({ host, format, ...worst }, signal);
   if (!admission.isAdmitted) {
@@ -106,8 +106,8 @@ async function readWorstCase({ call, incoming, waiting, signal }: GatedRequest, 
  * Returns whether the request chooses the fields of its answer, or its own headers, in ways that only Google's API has:
  * it can leave out counts then.
  */
-function choosesFields(host: string, { url = "", headers }: IncomingMessage): boolean {
-  if (!/(?:^|\.)googleapis\.com(?::\d+)?$/.test(host)) return false;
+function choosesFields(host: string, format: ModelFormat, { url = "", headers }: IncomingMessage): boolean {
+  if (format !== "gemini" && !/(?:^|\.)googleapis\.com(?::\d+)?$/.test(host)) return false;
   const names = [...new URL(`http://host${url}`).searchParams.keys()];
   return headers["x-goog-fieldmask"] !== undefined || names.some((name) => name !== "alt" && name !== "key");
 }

@@ -4,6 +4,7 @@
 import type { IncomingMessage } from "node:http";
 import type { ModelAnswer, ModelFormat } from "@dari/domain";
 import type { RecordedAnswer } from "./answer-journal.ts";
+import type { DeclaredModels } from "./declared-models.ts";
 import { findModelCall, type ModelCall } from "./known-models.ts";
 import { createAnswerReader, type AnswerReader, type Decompressors } from "./read-answer.ts";
 
@@ -49,12 +50,16 @@ export interface ModelMeter {
 
 type Report = (request: ModelRequest) => void;
 
-export function createModelMeter(report: Report | undefined): ModelMeter {
+export function createModelMeter(report: Report | undefined, declared: DeclaredModels): ModelMeter {
   const toTurn: Report = report ?? (() => {});
   const open = new Set<() => void>();
   const decompressors: Decompressors = { open: 0 };
   return {
-    find: (host, { method, url = "" }) => report && findModelCall(host.replace(/:\d+$/, ""), method, url),
+    find(host, { method, url = "" }) {
+      if (report === undefined) return undefined;
+      const { name, port } = splitHost(host);
+      return findModelCall(name, method, url) ?? declared.find({ host: name, port }, method, url);
+    },
     begin(host, call, first = toTurn) {
       const { settle, ...exchange } = openExchange(host, call, { first, later: toTurn }, decompressors);
       open.add(settle);
@@ -70,6 +75,12 @@ export function createModelMeter(report: Report | undefined): ModelMeter {
       for (const settle of open) settle();
     },
   };
+}
+
+/** `host`: with its port, if that is not 443. */
+export function splitHost(host: string): { readonly name: string; readonly port: number } {
+  const [, name = host, port = "443"] = /^(.*):(\d+)$/.exec(host) ?? [];
+  return { name, port: Number(port) };
 }
 
 function openExchange(

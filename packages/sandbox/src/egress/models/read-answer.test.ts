@@ -175,6 +175,13 @@ test("numbers that are no counts are not counted, and long names are cut", async
   expect(await readPieces({}, [Buffer.from('{"usage":[],"choices":[null,1]}')])).toMatchObject({ input: null });
 });
 
+test("names that cannot be stored, or would control a terminal, are replaced", async () => {
+  const model = `a\0b\u001B[2J${"x".repeat(192)}\u{1F600}`;
+  const body = JSON.stringify({ model, choices: [{ finish_reason: "\uD800" }] });
+  const answer = await readPieces({}, [Buffer.from(body)]);
+  expect([answer.model, answer.finishReason]).toEqual([`a\uFFFDb\uFFFD[2J${"x".repeat(192)}\uFFFD`, "\uFFFD"]);
+});
+
 test("a page of a proxy is no answer, and complete", async () => {
   const answer = await readPieces({ contentType: "text/html" }, [Buffer.from("<style>p {color: red}</style>")]);
   expect(answer).toMatchObject({ unread: null, isComplete: true, input: null });

@@ -210,13 +210,19 @@ function createFindings(call: ModelCall): Findings {
       const hasEnd = found.isEnd === true || (isWhole && found.finishReason !== undefined);
       return {
         ...totals(counts, call),
-        model: found.model?.slice(0, modelRequestLimits.nameChars) ?? null,
-        finishReason: found.finishReason?.slice(0, modelRequestLimits.nameChars) ?? null,
+        model: toName(found.model),
+        finishReason: toName(found.finishReason),
         isComplete: unread === undefined && (isStream ? hasEnd : isWhole),
         unread: unread ?? null,
       };
     },
   };
+}
+
+/** Cuts a name, and replaces what cannot be stored or would control a terminal: hosts can say anything. */
+function toName(text: string | undefined): string | null {
+  const cut = text?.slice(0, modelRequestLimits.nameChars).toWellFormed();
+  return cut?.replace(/\p{Cc}/gu, "\uFFFD") ?? null;
 }
 
 function defined<T extends object>(value: T): Partial<T> {
