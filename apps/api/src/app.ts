@@ -28,6 +28,7 @@ import { agentHandlers } from "./routes/agents.ts";
 import { apiKeyHandlers } from "./routes/api-keys.ts";
 import { batchHandlers } from "./routes/batches.ts";
 import { budgetHandlers } from "./routes/budgets.ts";
+import { answerRecordingHandlers } from "./routes/answer-recording.ts";
 import { egressHandlers } from "./routes/egress.ts";
 import { connectedAppHandlers } from "./routes/connected-apps.ts";
 import { credentialHandlers } from "./routes/credentials.ts";
@@ -62,6 +63,7 @@ const handlers: Handlers = {
   ...apiKeyHandlers,
   ...batchHandlers,
   ...budgetHandlers,
+  ...answerRecordingHandlers,
   ...egressHandlers,
   ...connectedAppHandlers,
   ...credentialHandlers,

@@ -2,9 +2,15 @@
 
 import { createHash } from "node:crypto";
 import { routes, validate } from "@dari/contract";
-import { withinTransaction, dispatch, organizations, turns, withTransaction } from "@dari/db";
+import { withinTransaction, dispatch, organizations, turnDetails, turns, withTransaction } from "@dari/db";
 import { newId } from "@dari/domain";
-import { createTestAgent, createTestOrganization, createTestSession, waitUntil } from "@dari/testkit";
+import {
+  createTestAgent,
+  createTestMessage,
+  createTestOrganization,
+  createTestSession,
+  waitUntil,
+} from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
 
@@ -229,4 +235,35 @@ test("egress is set by the organization within the operators' setting, read with
     ["egress.put", { set_by: "operator", mode: "off", hosts: [] }],
     ["egress.put", { set_by: "organization", mode: "allow", hosts }],
   ]);
+});
+
+test("whether answers may be recorded is the organization's choice, read with the claim, and audited", async () => {
+  const path = "/v1/organizations/current/answer-recording";
+  const theirs = `/v1/organizations/${api.org.organizationId}/answer-recording`;
+  expect((await api.call("GET", path)).json).toEqual({ mode: "allowed" });
+  const put = await api.call("PUT", theirs, { body: { mode: "never" } });
+  expect([put.status, put.json]).toEqual([200, { mode: "never" }]);
+  expect(validate(routes.putAnswerRecording.reply, put.json)).toEqual([]);
+  expect((await api.call("GET", theirs)).json).toEqual({ mode: "never" });
+
+  for (const [key, status] of [
+    [api.stranger.apiKey, 404],
+    [api.operator.apiKey, 404],
+    [null, 401],
+  ] as const) {
+    expect((await api.call("GET", theirs, { key })).status).toBe(status);
+    expect((await api.call("PUT", theirs, { key, body: { mode: "allowed" } })).status).toBe(status);
+  }
+  const { agentId } = await createTestAgent(api.db, api.org.organizationId);
+  const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
+  const messageId = await createTestMessage(api.db, api.org.organizationId, sessionId);
+  const details = await turnDetails.getTurnDetails(api.db, messageId, { messages: 1, bytes: 1 });
+  expect(details.answerRecording).toBe("never");
+  await api.call("PUT", path, { body: { mode: "allowed" } });
+  const log = (await api.call("GET", `${own}/audit-log`)).json["audit_entries"] as {
+    action: string;
+    details: object;
+  }[];
+  const changes = log.filter(({ action }) => action === "answer_recording.put").map((one) => one.details);
+  expect(changes).toEqual([{ mode: "allowed" }, { mode: "never" }]);
 });

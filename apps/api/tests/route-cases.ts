@@ -11,6 +11,7 @@ import { triggerCases } from "./trigger-cases.ts";
 import { openAiCases } from "./openai-cases.ts";
 import { chatClientCases } from "./chat-client-cases.ts";
 import { mcpCases } from "./mcp-cases.ts";
+import { networkCases } from "./network-cases.ts";
 
 const text = { parts: [{ type: "text", text: "hello" }] };
 const badMessages = [
@@ -254,38 +255,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
     ],
   },
   deleteBudget: {},
-  getEgress: {},
-  putEgress: {
-    valid: { mode: "allow", hosts: ["api.example.com"] },
-    invalid: [
-      [{}, "mode"],
-      [{ mode: "closed" }, "mode"],
-      [{ mode: "allow" }, "hosts"],
-      [{ mode: "open", hosts: ["a.example"] }, "hosts"],
-      [{ mode: "allow", hosts: ["https://a.example"] }, "hosts[0]"],
-      [{ mode: "allow", hosts: ["a.example:65536"] }, "hosts[0]"],
-      [{ mode: "allow", hosts: ["*"] }, "hosts[0]"],
-    ],
-  },
-  deleteEgress: {},
-  getAllowedOrigins: {},
-  putAllowedOrigins: {
-    valid: { origins: ["https://app.example.com", "http://localhost:5173"] },
-    invalid: [
-      [{}, "origins"],
-      [{ origins: "https://app.example.com" }, "origins"],
-      [{ origins: ["*"] }, "origins[0]"],
-      [{ origins: ["null"] }, "origins[0]"],
-      [{ origins: ["https://*.example.com"] }, "origins[0]"],
-      [{ origins: ["http://app.example.com"] }, "origins[0]"],
-      [{ origins: ["https://app.example.com/"] }, "origins[0]"],
-      [{ origins: ["https://app.example.com:443"] }, "origins[0]"],
-      [{ origins: ["https://App.example.com"] }, "origins[0]"],
-      [{ origins: ["https://user@app.example.com"] }, "origins[0]"],
-      [{ origins: ["http://localhost.example.com"] }, "origins[0]"],
-      [{ origins: ["https://a.example", "https://a.example"] }, "origins"],
-    ],
-  },
+  ...networkCases,
   getPlatformStop: {},
   stopPlatform: {
     valid: { reason: "x" },

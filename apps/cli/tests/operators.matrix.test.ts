@@ -122,6 +122,20 @@ describe("dari org", () => {
     expect(await add()).toEqual({ value: "value" });
   });
 
+  test("whether answers may be recorded is shown and set", async () => {
+    const call = "/v1/organizations/current/answer-recording";
+    const set = await run(["org", "answer-recording", "set", "never"], (_seen, response) =>
+      reply(response, { mode: "never" }),
+    );
+    expect([set.seen, set.stdout]).toEqual([[{ call: `PUT ${call}`, body: { mode: "never" } }], "never\n"]);
+    const show = await run(["org", "answer-recording", "show"], (_seen, response) =>
+      reply(response, { mode: "allowed" }),
+    );
+    expect([show.seen, show.stdout]).toEqual([[{ call: `GET ${call}`, body: undefined }], "allowed\n"]);
+    const bad = await run(["org", "answer-recording", "set", "always"], (_seen, response) => reply(response, {}));
+    expect([bad.code, bad.seen]).toEqual([2, []]);
+  });
+
   test("usage is requested by days and shown by day and by agent", async () => {
     const metered = { metered_requests: 7, metered_tokens: 850, metered_cost_microusd: 12_500, unpriced_requests: 2 };
     const used = { messages: 3, failed: 1, turns: 4, turn_seconds: 12.4, tokens: 900, ...metered };

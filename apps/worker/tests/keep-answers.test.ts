@@ -9,7 +9,7 @@ import { findViolations } from "@dari/control/operations";
 import { sweepStore } from "@dari/control/storage";
 import { createSealer } from "@dari/control/tenants";
 import { claimTurn, countAttempt, finishTurn, loadTurn, type Turn } from "@dari/control/turns";
-import { dispatch, heads, recordings, retention } from "@dari/db";
+import { answerRecording, dispatch, heads, recordings, retention } from "@dari/db";
 import { failure, modelAnswerLimits, newId, Redacted, type Notifier } from "@dari/domain";
 import { createLogger } from "@dari/runtime";
 import type { AnswerJournal, JournalEntry, RecordedAnswer } from "@dari/sandbox";
@@ -126,6 +126,29 @@ test("the next attempt gets each answer once, in order, whole, and the store nev
   expect(await Promise.all(again.slice(1).map(found))).toEqual(["the answer 1", "the answer 2", undefined, undefined]);
   expect(next.lines).toEqual([]);
   await finish(next.turn, "failed");
+});
+
+test("an organization that never records wins over the manifest, from the next claim on", async () => {
+  const place = await newMessage();
+  const { turn, journal, keeper, lines } = await begin(place);
+  await answerRecording.putAnswerRecordingIfThere(database.db, place.organizationId, "never");
+  await end(journal.begin("a"), "the answer");
+  expect(lines).toEqual([]);
+  await keeper.end(false);
+  await finish(turn, "released");
+
+  const next = await begin(place, 2);
+  expect(next.journal).toBeUndefined();
+  expect(next.lines).toEqual([expect.stringContaining("the organization does not allow it")]);
+  await finish(next.turn, "released");
+  await answerRecording.putAnswerRecordingIfThere(database.db, place.organizationId, "allowed");
+  const last = await begin(place, 3);
+  expect(await found(last.journal.begin("a"))).toBe("the answer");
+  await finish(last.turn, "failed");
+
+  const plain = await begin(await newMessage(testManifest));
+  expect([plain.journal, plain.lines]).toEqual([undefined, []]);
+  await finish(plain.turn, "failed");
 });
 
 test("the tokens of a request are stored before its answer can be found", async () => {

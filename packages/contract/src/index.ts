@@ -223,6 +223,7 @@ export { ForkSessionRequest, WorkspaceCommit } from "./schemas/workspaces.ts";
 export { FleetRecord } from "./schemas/fleet.ts";
 export { OverviewRecord } from "./schemas/overview.ts";
 export { AgentUsage, SessionCost, UsageRecord } from "./schemas/usage.ts";
+export { AnswerRecordingSetting } from "./schemas/answer-recording.ts";
 export { EgressRecord, PutEgressRequest } from "./schemas/egress.ts";
 export { validate } from "./validate.ts";
 export { BudgetRecord, PlatformStop, PutBudgetRequest } from "./schemas/budgets.ts";

@@ -3,6 +3,7 @@
 import { limits, type IdKind } from "@dari/domain";
 import Type, { type Static, type TObject, type TSchema } from "typebox";
 import { agentRoutes } from "./routes/agents.ts";
+import { answerRecordingRoutes } from "./routes/answer-recording.ts";
 import { batchRoutes } from "./routes/batches.ts";
 import { budgetRoutes } from "./routes/budgets.ts";
 import { chatClientRoutes } from "./routes/chat-clients.ts";
@@ -48,6 +49,7 @@ export const routes = {
   ...operatorRoutes,
   ...budgetRoutes,
   ...egressRoutes,
+  ...answerRecordingRoutes,
   ...usageRoutes,
   ...webhookRoutes,
   ...scheduleRoutes,

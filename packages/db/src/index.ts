@@ -1,5 +1,6 @@
 // All SQL of the platform. Queries are grouped by the table or the subject that they serve.
 
+import * as answerRecording from "./queries/answer-recording.ts";
 import * as allowedOrigins from "./queries/allowed-origins.ts";
 import * as agents from "./queries/agents.ts";
 import * as apiKeys from "./queries/api-keys.ts";
@@ -93,6 +94,7 @@ export {
 };
 export {
   allowedOrigins,
+  answerRecording,
   agents,
   apiKeys,
   connectedApps,

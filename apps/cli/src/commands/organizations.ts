@@ -5,6 +5,7 @@ import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";
 import { given, organizationOption, type OrganizationOption } from "../options.ts";
+import { addAnswerRecordingCommands } from "./answer-recording.ts";
 import { addBudgetCommands } from "./budgets.ts";
 import { addLimitCommands, count } from "./limits.ts";
 import { addMemberCommands } from "./members.ts";
@@ -30,6 +31,7 @@ export function addOrganizationCommands(program: Command, io: Io): void {
   addBudgetCommands(org, io);
   addUsageCommand(org, io);
   addMemberCommands(org, io);
+  addAnswerRecordingCommands(org, io);
   org
     .command("list")
     .description("list the organizations that the key can use")

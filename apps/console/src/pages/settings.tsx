@@ -8,6 +8,7 @@ import { Id } from "../parts/copyable.tsx";
 import { Head } from "../parts/head.tsx";
 import { Page, Pending } from "../parts/page.tsx";
 import { AllowedOrigins } from "./allowed-origins.tsx";
+import { AnswerRecording } from "./answer-recording.tsx";
 
 interface Limit {
   readonly name: keyof OrganizationRecord;
@@ -80,6 +81,7 @@ export function SettingsPage() {
         <dd>{organization.is_operator ? "Its admin keys operate the installation." : "no"}</dd>
       </dl>
       {isAdmin && <AllowedOrigins />}
+      {isAdmin && <AnswerRecording />}
       <h2>Limits</h2>
       <table aria-label="Limits">
         <Head titles={["Limit", ["Used", "number"], ["Allowed", "number"]]} />

@@ -11,7 +11,7 @@ import type { LogRecorder } from "./record-logs.ts";
 import type { ModelRequestRecorder } from "./record-model-requests.ts";
 
 export interface AnswerKeeper {
-  /** Returns the attempt's journal. Undefined if the manifest wants none, and after `end`. */
+  /** Returns the attempt's journal. Undefined if manifest or organization want none, and after `end`. */
   findJournal(): AnswerJournal | undefined;
   /** Resolves once the answers that have ended are stored, or after 5 s. Never rejects. */
   stored(): Promise<void>;
@@ -32,8 +32,12 @@ type KeptAttempt = Pick<RestoredAttempt, "context" | "turn" | "lease" | "answerO
 };
 
 export function createAnswerKeeper(attempt: KeptAttempt, logs: Pick<LogRecorder, "add">): AnswerKeeper {
-  const { manifest, replay } = attempt.turn;
+  const { manifest, replay, answerRecording } = attempt.turn;
   if (manifest.retries.record_answers === undefined && replay === undefined) return keepsNothing;
+  if (answerRecording === "never") {
+    logs.add("platform", forbidden);
+    return keepsNothing;
+  }
   const journal = openJournal(attempt, logs);
   let isEnded = false;
   return {
@@ -46,6 +50,10 @@ export function createAnswerKeeper(attempt: KeptAttempt, logs: Pick<LogRecorder,
     },
   };
 }
+
+const forbidden =
+  "answers of models are not recorded, and none recorded before are used, because the organization does not allow " +
+  "it; an admin can allow it with `dari org answer-recording set allowed`\n";
 
 const keepsNothing: AnswerKeeper = {
   findJournal: () => undefined,

@@ -170,6 +170,11 @@ export interface AnswerInputRequest {
   value: unknown;
 }
 
+export interface AnswerRecordingSetting {
+  /** `allowed`: if an agent's dari.yml asks for it (`retries.record_answers`). `never`: whatever dari.yml says. */
+  mode: "allowed" | "never";
+}
+
 export interface ApiKey {
   id: string;
   label: string;

@@ -10,6 +10,7 @@ import type {
   AgentWebhook,
   AllowedOrigins,
   AnswerInputRequest,
+  AnswerRecordingSetting,
   ApiKey,
   ApiKeyCreated,
   ApiKeyRevoked,
@@ -504,6 +505,12 @@ export interface Operations {
   /** Remove the rules: an operator's key removes the operators' rules, an admin key the organization's own. */
   deleteEgress(organizationId?: string, options?: CallOptions): Promise<Egress>;
 
+  /** Get whether answers of models may be recorded. */
+  getAnswerRecording(organizationId?: string, options?: CallOptions): Promise<AnswerRecordingSetting>;
+
+  /** Set whether answers of models may be recorded, from the next attempt of each message on. Answers that are recorded already stay until their message ends. */
+  putAnswerRecording(body: AnswerRecordingSetting, organizationId?: string, options?: CallOptions): Promise<AnswerRecordingSetting>;
+
   /** Get what the organization's turns used on the last days, what it stores, and what holds its sessions back. */
   getUsage(organizationId?: string, query?: { days?: number | undefined }, options?: CallOptions): Promise<Usage>;
 
@@ -739,6 +746,8 @@ export const operations = {
   getEgress: { method: "GET", path: "/v1/organizations/{organization_id}/egress", hasDefaultOrganization: true },
   putEgress: { method: "PUT", path: "/v1/organizations/{organization_id}/egress", body: "json", hasDefaultOrganization: true },
   deleteEgress: { method: "DELETE", path: "/v1/organizations/{organization_id}/egress", hasDefaultOrganization: true },
+  getAnswerRecording: { method: "GET", path: "/v1/organizations/{organization_id}/answer-recording", hasDefaultOrganization: true },
+  putAnswerRecording: { method: "PUT", path: "/v1/organizations/{organization_id}/answer-recording", body: "json", hasDefaultOrganization: true },
   getUsage: { method: "GET", path: "/v1/organizations/{organization_id}/usage", hasDefaultOrganization: true, hasQuery: true },
   getOverview: { method: "GET", path: "/v1/overview", hasQuery: true },
   getAgentUsage: { method: "GET", path: "/v1/agents/{agent_id}/usage", hasQuery: true },

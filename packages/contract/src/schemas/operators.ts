@@ -80,6 +80,7 @@ export const auditActions = [
   "credential.delete",
   "egress.put",
   "egress.delete",
+  "answer_recording.put",
   "allowed_origins.put",
   "webhook.create",
   "webhook.update",

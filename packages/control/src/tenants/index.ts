@@ -1,5 +1,6 @@
 // Organizations and their people, keys, sign-in, secrets, limits, budgets, usage and the audit log.
 
+export { getAnswerRecording, putAnswerRecording } from "./answer-recording/answer-recording.ts";
 export { listAuditLog } from "./audit/list-audit-log.ts";
 export { withAuditEntry, recordChange } from "./audit/record-change.ts";
 export { deleteBudget } from "./budgets/delete-budget.ts";

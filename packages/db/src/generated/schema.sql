@@ -36,6 +36,17 @@ create table allowed_origins (
 create policy platform on allowed_origins for all to dari_app using (true);
 create policy tenant on allowed_origins for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
 
+create table answer_recording_settings (
+  organization_id text not null,
+  mode text not null,
+  updated_at timestamp with time zone not null default clock_timestamp(),
+  constraint answer_recording_settings_pkey PRIMARY KEY (organization_id),
+  constraint answer_recording_settings_mode_check CHECK (mode = ANY (ARRAY['allowed'::text, 'never'::text])),
+  constraint answer_recording_settings_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE
+);
+create policy platform on answer_recording_settings for all to dari_app using (true);
+create policy tenant on answer_recording_settings for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
+
 create table api_keys (
   id text not null,
   organization_id text not null,
@@ -1403,7 +1414,7 @@ create table workers (
 -- function taken_status(p_ending text) returns text
 -- function tokens_held(r model_requests) returns bigint
 -- function tokens_of(p_usage jsonb) returns bigint
--- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision, steering_waits boolean, taken_before json, steps json, limits jsonb, model_answers json, replay json)
+-- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision, steering_waits boolean, taken_before json, steps json, limits jsonb, model_answers json, replay json, answer_recording text)
 -- function turn_timeout(p_session text) returns interval
 -- function turns_are_stopped() returns boolean
 -- function undispatch_sessions(p_sessions text[], p_dispatch_numbers bigint[]) returns integer

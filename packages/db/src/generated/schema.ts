@@ -42,6 +42,12 @@ export interface AllowedOrigins {
   updated_at: Generated<Timestamp>;
 }
 
+export interface AnswerRecordingSettings {
+  mode: string;
+  organization_id: string;
+  updated_at: Generated<Timestamp>;
+}
+
 export interface ApiKeys {
   created_at: Generated<Timestamp>;
   creator_key_id: string | null;
@@ -788,6 +794,7 @@ export interface Workers {
 export interface DB {
   agents: Agents;
   allowed_origins: AllowedOrigins;
+  answer_recording_settings: AnswerRecordingSettings;
   api_keys: ApiKeys;
   attempt_logs: AttemptLogs;
   attempts: Attempts;

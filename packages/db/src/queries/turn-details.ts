@@ -1,6 +1,6 @@
 // What a worker reads to run a claimed turn. Every statement starts from a primary key or a session's index.
 
-import type { EgressSetting, MessageLimits } from "@dari/domain";
+import type { AnswerRecording, EgressSetting, MessageLimits } from "@dari/domain";
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 import type { TurnBounds, WorkspaceBounds } from "./organizations.ts";
@@ -37,6 +37,8 @@ export interface TurnDetails {
   readonly limits: MessageLimits | undefined;
   /** The answers of models that the attempt can use again. */
   readonly modelAnswers: readonly ModelAnswerRow[];
+  /** Whether the organization allows that answers of models are recorded. */
+  readonly answerRecording: AnswerRecording;
   /** Undefined: the message is no replay. */
   readonly replay: TurnReplay | undefined;
 }
@@ -146,6 +148,7 @@ export interface TurnDetailsRow {
   readonly steps?: RecordedStep[] | null;
   readonly limits?: MessageLimits | null;
   readonly model_answers?: ModelAnswerRow[] | null;
+  readonly answer_recording?: AnswerRecording;
   readonly replay?: TurnReplay | null;
 }
 
@@ -173,6 +176,7 @@ export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
     steps: row.steps ?? [],
     limits: row.limits ?? undefined,
     modelAnswers: row.model_answers ?? [],
+    answerRecording: row.answer_recording ?? "allowed",
     replay: row.replay ?? undefined,
     resume:
       row.resume_snapshot_id === null

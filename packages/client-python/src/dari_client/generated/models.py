@@ -152,6 +152,10 @@ class AnswerInputRequest(TypedDict):
     value: Any
 
 
+class AnswerRecordingSetting(TypedDict):
+    mode: Literal["allowed", "never"]
+
+
 class ApiKey(TypedDict):
     id: str
     label: str

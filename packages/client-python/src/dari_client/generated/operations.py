@@ -2111,6 +2111,38 @@ class Operations(SyncTransport):
         reply: Egress = self._json(call)
         return reply
 
+    def get_answer_recording(
+        self,
+        organization_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> AnswerRecordingSetting:
+        """Get whether answers of models may be recorded."""
+        call = Call(
+            "GET",
+            f"/v1/organizations/{segment(organization_id)}/answer-recording",
+            timeout=timeout,
+        )
+        reply: AnswerRecordingSetting = self._json(call)
+        return reply
+
+    def put_answer_recording(
+        self,
+        organization_id: str,
+        body: AnswerRecordingSetting,
+        *,
+        timeout: float | None = None,
+    ) -> AnswerRecordingSetting:
+        """Set whether answers of models may be recorded, from the next attempt of each message on. Answers that are recorded already stay until their message ends."""
+        call = Call(
+            "PUT",
+            f"/v1/organizations/{segment(organization_id)}/answer-recording",
+            json=body,
+            timeout=timeout,
+        )
+        reply: AnswerRecordingSetting = self._json(call)
+        return reply
+
     def get_usage(
         self,
         organization_id: str,

@@ -21,7 +21,14 @@ import {
   type TurnResume,
   type WorkspaceBounds,
 } from "@dari/db";
-import { createScrubber, limits, Redacted, type MessageLimits, type Scrubber } from "@dari/domain";
+import {
+  createScrubber,
+  limits,
+  Redacted,
+  type AnswerRecording,
+  type MessageLimits,
+  type Scrubber,
+} from "@dari/domain";
 
 /** A stored part of a message. `path`: where the file is in the workspace. */
 export type TurnPart =
@@ -57,6 +64,8 @@ export interface Turn extends ClaimedTurn {
   readonly modelAnswers: readonly ModelAnswerRow[];
   /** Undefined: the message is no replay. */
   readonly replay: TurnReplay | undefined;
+  /** Whether the organization allows that answers of models are recorded. */
+  readonly answerRecording: AnswerRecording;
   /** The network rules of the organization, the operators and the session. */
   readonly egress: TurnEgress;
   readonly maxAttempts: number;
@@ -108,6 +117,7 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     limits: details.limits,
     modelAnswers: details.modelAnswers,
     replay: details.replay,
+    answerRecording: details.answerRecording,
     egress: details.egress ?? (await loadEgress(context.db, details.organizationId)),
     maxAttempts: details.maxAttempts,
     cancelRequested: details.cancelRequested,
