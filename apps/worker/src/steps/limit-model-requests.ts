@@ -69,7 +69,9 @@ export class ModelRequestLimiter implements TurnGate {
     this.#attempt = attempt;
     this.#recorder = recorder;
     this.#limits = limits;
-    this.#canAsk = manifest.limits?.at_limit === "ask" && manifest.retries.record_answers !== undefined;
+    // Without recorded answers, the next attempt would use up the raised limit before it comes as far as this one.
+    const isRecorded = manifest.retries.record_answers !== undefined && answerRecording !== "never";
+    this.#canAsk = manifest.limits?.at_limit === "ask" && isRecorded;
     this.#storeAnswers = storeAnswers;
     this.readsBody = limits.tokens !== undefined || limits.costUsd !== undefined;
   }
