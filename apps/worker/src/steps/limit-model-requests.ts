@@ -65,7 +65,7 @@ export class ModelRequestLimiter implements TurnGate {
     recorder: ModelRequestRecorder,
     { limits, storeAnswers }: { readonly limits: Limits; readonly storeAnswers: () => Promise<void> },
   ) {
-    const { manifest } = attempt.turn;
+    const { manifest, answerRecording } = attempt.turn;
     this.#attempt = attempt;
     this.#recorder = recorder;
     this.#limits = limits;
