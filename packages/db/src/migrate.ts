@@ -190,7 +190,7 @@ async function grantIfMissing(db: Kysely<Record<string, never>>): Promise<void> 
  * Raise it by one with every change of a function. A program of an older release does not replace functions of a newer
  * one.
  */
-const functionsRelease = 24;
+const functionsRelease = 25;
 /** The table's comment contains the digest of the installed functions. */
 const digestedTable = `${schemaName}.schema_migrations`;
 
