@@ -9,9 +9,10 @@ import { isMetered } from "./limit-model-requests.ts";
 
 /** Returns how the turn ends, or undefined if it can run. */
 export function refuseTurn(
-  { driver, guarantees }: Pick<WorkerContext, "driver" | "guarantees">,
+  context: Pick<WorkerContext, "driver" | "guarantees">,
   turn: Turn,
 ): FinishInput | undefined {
+  const { driver, guarantees } = context;
   const { missingSecrets, secretBytes, keptSecrets, cancelRequested } = turn;
   if (missingSecrets.length > 0) {
     const add = missingSecrets.map((name) => `\`dari credentials add ${name}\``).join(", ");
@@ -33,18 +34,18 @@ export function refuseTurn(
     return refuse(`${count}; the limit is ${limits.turnKeptHostsMax} hosts; combine hosts as *.example.com`);
   }
   if (cancelRequested) return { ending: "cancelled" };
-  const reason = refuseReplay(turn);
+  const reason = refuseReplay(context, turn);
   return reason === undefined ? undefined : { ending: "failed", failure: failure("replay_diverged", reason) };
 }
 
 /** Returns why a replay could cost what its sender does not expect; undefined: it cannot. */
-function refuseReplay(turn: Turn): string | undefined {
+function refuseReplay(context: Pick<WorkerContext, "guarantees">, turn: Turn): string | undefined {
   const { replay } = turn;
   if (replay === undefined) return undefined;
   // A recording has at least one answer.
   if (replay.answers.length === 0) return `the answers of ${replay.of} have expired, or were deleted with its session`;
-  if (replay.asksModels || isMetered(turn)) return undefined;
-  return "no credential of the agent is kept for a known host of models, so its requests cannot be refused";
+  if (replay.asksModels || isMetered(context, turn)) return undefined;
+  return "no requests of the agent to models are metered, so they cannot be refused; keep its credential for their host";
 }
 
 function refuse(message: string): FinishInput {
