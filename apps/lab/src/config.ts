@@ -17,3 +17,16 @@ export function programEnvironment(): Readonly<Record<string, string | undefined
 export function testsEverySdk(): boolean {
   return process.env["DARI_TEST_SDKS"] === "all";
 }
+
+/** What `npm run lab -- recorded-kills` asks its test for. Undefined otherwise. */
+export function wantedKills(): WantedKills | undefined {
+  const given = process.env["DARI_TEST_KILLS"];
+  return given === undefined ? undefined : (JSON.parse(given) as WantedKills);
+}
+
+export interface WantedKills {
+  readonly kills: number;
+  readonly seed: number;
+  readonly minutes: number;
+  readonly agents: readonly string[];
+}

@@ -14,6 +14,7 @@ const files = [
   "activity-openai-agents",
   "activity-opencode",
   "init",
+  "recorded-answers-sdks",
   "sdk-anthropic",
   "sdk-bundle-files",
   "sdk-openai-agents",

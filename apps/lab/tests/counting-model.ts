@@ -1,5 +1,4 @@
-// A model server at a known host, which counts the requests of each turn and signs its answers, and agents that check
-// the signatures.
+// A model server at two known hosts, which counts the requests of each turn and signs its answers.
 
 import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
@@ -11,21 +10,37 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as textOf } from "node:stream/consumers";
-import { startOpenaiServer, type ModelReply, type ModelRequest } from "@dari/testkit";
-import type { BundleFiles } from "../src/bundle.ts";
-import { manifestFile } from "../src/conversation.ts";
+import { setTimeout } from "node:timers/promises";
+import { startAnthropicServer, startOpenaiServer, type ModelReply, type ModelRequest } from "@dari/testkit";
 
-const name = "api.openai.com";
+const names = ["api.openai.com", "api.anthropic.com"];
 /** The number of requests of an undisturbed turn. */
 export const requestsOfTurn = 8;
+/** What each turn is asked: it names the turn for the model. */
+const turnName = /counted-[a-z0-9-]+/;
+
+export interface AskedOnce {
+  /** Its position in the turn. */
+  readonly number: number;
+  readonly text: string;
+  /** When it arrived, in milliseconds since 1970. */
+  readonly at: number;
+}
 
 export interface CountingModel extends AsyncDisposable {
-  /** With its port. */
-  readonly host: string;
-  /** What a fleet needs so that its workers reach the host on this machine. */
+  /** Each with its port. */
+  readonly openai: string;
+  readonly anthropic: string;
+  /** What a fleet needs so that its workers reach the hosts on this machine. */
   readonly env: Readonly<Record<string, string>>;
-  /** Returns how many requests the turn has made. A turn is named by its message. */
+  /**
+   * Returns the requests that the turn has made. A turn is named by its message. Requests beside the conversation, such
+   * as for its title, are not among them.
+   */
+  requests(turn: string): readonly AskedOnce[];
   asked(turn: string): number;
+  /** Returns how many requests beside the conversation the turn has made. */
+  aside(turn: string): number;
   total(): number;
   /**
    * Holds the turn's request with this number `during`, before its answer; or its agent `after` the answer. `reached`
@@ -39,9 +54,11 @@ interface Held {
   readonly released: PromiseWithResolvers<void>;
 }
 
-export async function counting(): Promise<CountingModel> {
+/** `delay`: returns how long the model takes for its next answer, in milliseconds (default: 0). */
+export async function counting(delay: () => number = () => 0): Promise<CountingModel> {
   const dir = mkdtempSync(join(tmpdir(), "dari-counting-"));
-  const counts = new Map<string, number>();
+  const turns = new Map<string, AskedOnce[]>();
+  const asides = new Map<string, number>();
   const held = new Map<string, Held>();
   let total = 0;
 
@@ -50,21 +67,30 @@ export async function counting(): Promise<CountingModel> {
     found?.reached.resolve();
     await found?.released.promise;
   }
-  const models = await startOpenaiServer(async (asked): Promise<ModelReply> => {
-    const turn = turnOf(asked);
-    counts.set(turn, (counts.get(turn) ?? 0) + 1);
-    total += 1;
+  let port = 0;
+  async function answer(asked: ModelRequest): Promise<ModelReply> {
+    const turn = turnName.exec(asked.text)?.[0] ?? "unknown";
+    if (isAside(asked)) {
+      asides.set(turn, (asides.get(turn) ?? 0) + 1);
+      return { text: "A title" };
+    }
     const number = answersIn(asked) + 1;
+    turns.set(turn, [...(turns.get(turn) ?? []), { number, text: asked.text, at: Date.now() }]);
+    total += 1;
+    await setTimeout(delay());
     await pass(`${turn} during ${number}`);
-    return replyTo(asked, number);
-  });
-  const server = await listen(dir, models.port, pass);
-  const { port } = server.address() as AddressInfo;
-  const host = `${name}:${port}`;
+    return replyTo(asked, turn, number, port);
+  }
+  const [openai, anthropic] = [await startOpenaiServer(answer), await startAnthropicServer(answer)];
+  const server = await listen(dir, { openai: openai.port, anthropic: anthropic.port }, pass);
+  ({ port } = server.address() as AddressInfo);
   return {
-    host,
-    env: { DARI_EGRESS_ALLOW: host, ...hostsHere(dir) },
-    asked: (turn) => counts.get(turn) ?? 0,
+    openai: `${names[0]}:${port}`,
+    anthropic: `${names[1]}:${port}`,
+    env: { DARI_EGRESS_ALLOW: names.map((name) => `${name}:${port}`).join(), ...hostsHere(dir) },
+    requests: (turn) => turns.get(turn) ?? [],
+    asked: (turn) => turns.get(turn)?.length ?? 0,
+    aside: (turn) => asides.get(turn) ?? 0,
     total: () => total,
     hold(turn, number, when) {
       const point = { reached: Promise.withResolvers<void>(), released: Promise.withResolvers<void>() };
@@ -74,16 +100,21 @@ export async function counting(): Promise<CountingModel> {
     async [Symbol.asyncDispose]() {
       server.close();
       server.closeAllConnections();
-      await models[Symbol.asyncDispose]();
+      await openai[Symbol.asyncDispose]();
+      await anthropic[Symbol.asyncDispose]();
       rmSync(dir, { recursive: true });
     },
   };
 }
 
-/** Serves the model's API over TLS, and `/at/<point>`, where agents wait after an answer. */
-async function listen(dir: string, modelPort: number, pass: (point: string) => Promise<void>): Promise<Server> {
+/** Serves both APIs over TLS, and `/at/<point>`, where agents wait after an answer. */
+async function listen(
+  dir: string,
+  ports: { readonly openai: number; readonly anthropic: number },
+  pass: (point: string) => Promise<void>,
+): Promise<Server> {
   const [key, cert] = [join(dir, "key.pem"), join(dir, "cert.pem")];
-  const subject = ["-subj", "/CN=models", "-addext", `subjectAltName=DNS:${name}`];
+  const subject = ["-subj", "/CN=models", "-addext", `subjectAltName=${names.map((name) => `DNS:${name}`).join()}`];
   const how = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
   execFileSync("openssl", [...how, ...subject, "-keyout", key, "-out", cert], { stdio: "ignore" });
   const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (incoming, response) => {
@@ -95,7 +126,8 @@ async function listen(dir: string, modelPort: number, pass: (point: string) => P
         response.end("go");
       });
     }
-    const forwarded = request({ port: modelPort, host: "127.0.0.1", path: url, method, headers }, (answer) => {
+    const port = /^\/v1\/messages\b/.test(url) ? ports.anthropic : ports.openai;
+    const forwarded = request({ port, host: "127.0.0.1", path: url, method, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });
@@ -106,7 +138,7 @@ async function listen(dir: string, modelPort: number, pass: (point: string) => P
   return server;
 }
 
-/** Makes workers reach the host on this machine. Operators cannot: they allow private services by address. */
+/** Makes workers reach the hosts on this machine. Operators cannot: they allow private services by address. */
 function hostsHere(dir: string): Record<string, string> {
   const preload = join(dir, "hosts-here.mjs");
   writeFileSync(
@@ -121,12 +153,13 @@ tls.setDefaultCACertificates([
   ...tls.getCACertificates("default"),
   readFileSync(${JSON.stringify(join(dir, "cert.pem"))}, "utf8"),
 ]);
+const isHost = (name) => ${JSON.stringify(names)}.includes(name);
 const { resolve4 } = dns.Resolver.prototype;
 const { connect } = net;
 dns.Resolver.prototype.resolve4 = function (name) {
-  return name === "${name}" ? Promise.resolve(["8.8.8.8"]) : resolve4.call(this, name);
+  return isHost(name) ? Promise.resolve(["8.8.8.8"]) : resolve4.call(this, name);
 };
-net.connect = (options, ...rest) => options?.host === "${name}"
+net.connect = (options, ...rest) => isHost(options?.host)
   ? connect({ ...options, host: "127.0.0.1", lookup: undefined }, ...rest)
   : connect(options, ...rest);
 syncBuiltinESMExports();
@@ -141,13 +174,13 @@ function itemsOf({ body }: ModelRequest): readonly Item[] {
   return (body["messages"] ?? body["input"]) as readonly Item[];
 }
 
-/** The first text of the user. */
-function turnOf(asked: ModelRequest): string {
-  const first = itemsOf(asked).find((item) => item["role"] === "user")?.["content"];
-  return typeof first === "string" ? first : String((first as readonly Item[])[0]?.["text"]);
+/** Agents of SDKs have tools. */
+function isAside({ body, path }: ModelRequest): boolean {
+  const tools = body["tools"];
+  return !path.endsWith("/completions") && (!Array.isArray(tools) || tools.length === 0);
 }
 
-/** The number of answers that the conversation has. */
+/** Returns the number of answers that the conversation has. */
 function answersIn(asked: ModelRequest): number {
   return itemsOf(asked).filter((item) => item["role"] === "assistant" || item["type"] === "function_call").length;
 }
@@ -158,88 +191,18 @@ const signatureOf = (asked: ModelRequest): string =>
     .digest("hex");
 
 /** The plain agents check the signature. An agent of an SDK calls its tool until its last request. */
-function replyTo(asked: ModelRequest, number: number): ModelReply {
+function replyTo(asked: ModelRequest, turn: string, number: number, port: number): ModelReply {
   if (asked.path.endsWith("/completions")) return { text: `${number} ${signatureOf(asked)}` };
-  if (number < requestsOfTurn) return { toolCalls: [{ name: "note", arguments: { number } }] };
-  return { text: `noted ${asked.text.match(/kept \d+/g)?.join(", ")}` };
+  if (number === requestsOfTurn) return { text: `noted ${asked.text.match(/kept \d+/g)?.join(", ")}` };
+  const tools = (asked.body["tools"] as readonly Item[]).map(({ name }) => name);
+  if (tools.includes("note")) return { toolCalls: [{ name: "note", arguments: { turn, number } }] };
+  const name = tools.includes("Bash") ? "Bash" : "bash";
+  const host = `${asked.path === "/v1/messages" ? names[1] : names[0]}:${port}`;
+  const command = [
+    `test "$(cat notes.txt 2> /dev/null | grep -cx '${turn} [0-9]')" = ${number - 1}`,
+    `echo '${turn} ${number}' >> notes.txt`,
+    `curl -sS -o /dev/null -X POST 'https://${host}/at/${encodeURIComponent(`${turn} after ${number}`)}'`,
+    `printf 'kept %s\\n' ${number}`,
+  ].join(" && ");
+  return { toolCalls: [{ name, arguments: { command, description: "Notes a number" } }] };
 }
-
-interface CountingAgent {
-  readonly title: string;
-  /** Whether the tests that need one agent use this one. */
-  readonly isFirst: boolean;
-  files(model: CountingModel, retries: object): BundleFiles;
-}
-
-const plain = ({ host }: CountingModel): string => `
-import { createHash, randomUUID } from "node:crypto";
-const headers = { authorization: \`Bearer \${process.env.OPENAI_API_KEY}\`, "content-type": "application/json" };
-const post = async (path, body) => (await fetch("https://${host}" + path, { method: "POST", headers, body })).text();
-export async function agent(prompt, context) {
-  const messages = [{ role: "user", content: prompt }];
-  if (prompt === "differs") messages.push({ role: "user", content: "attempt " + context.attempt });
-  const numbers = [];
-  for (let number = 1; number <= ${requestsOfTurn}; number++) {
-    const text = await post("/v1/chat/completions", JSON.stringify({ model: "m", user: randomUUID(), messages }));
-    const { content } = JSON.parse(text).choices[0].message;
-    const [said, signature] = content.split(" ");
-    const expected = createHash("sha256").update(JSON.stringify(messages)).digest("hex");
-    if (signature !== expected || said !== String(number)) throw new Error("the answer is to another request: " + text);
-    messages.push({ role: "assistant", content });
-    numbers.push(said);
-    await post("/at/" + encodeURIComponent(prompt + " after " + number), "");
-  }
-  return numbers.join(" ");
-}`;
-
-const openaiAgents = ({ host }: CountingModel): string => `
-import { Agent, run, tool } from "@openai/agents";
-import { z } from "zod";
-export async function agent(prompt) {
-  let last = 0;
-  const at = async (number) => {
-    const headers = { authorization: \`Bearer \${process.env.OPENAI_API_KEY}\` };
-    const url = "https://${host}/at/" + encodeURIComponent(prompt + " after " + number);
-    await (await fetch(url, { method: "POST", headers })).text();
-  };
-  const note = tool({
-    name: "note",
-    description: "Notes a number.",
-    parameters: z.object({ number: z.number() }),
-    async execute({ number }) {
-      if (number !== last + 1) throw new Error("the answer is to another request: " + number);
-      last = number;
-      await at(number);
-      return "kept " + number;
-    },
-  });
-  const agent = new Agent({ name: "noter", model: "gpt-5", tools: [note], toolUseBehavior: "run_llm_again" });
-  const result = await run(agent, prompt, { stream: true, maxTurns: 20 });
-  for await (const _event of result);
-  await at(${requestsOfTurn});
-  return String(result.finalOutput);
-}`;
-
-const manifest = (retries: object, rest: object): { "dari.yml": string } =>
-  manifestFile({ sdk: "function", secrets: ["OPENAI_API_KEY"], retries, ...rest });
-const sdkEnv = ({ host }: CountingModel): Record<string, string> => ({
-  OPENAI_BASE_URL: `https://${host}/v1`,
-  OPENAI_AGENTS_DISABLE_TRACING: "1",
-});
-
-export const countingAgents: readonly CountingAgent[] = [
-  {
-    title: "a plain function",
-    isFirst: true,
-    files: (model, retries) => ({ ...manifest(retries, { entrypoint: "agent.mjs:agent" }), "agent.mjs": plain(model) }),
-  },
-  {
-    title: "an agent of @openai/agents",
-    isFirst: false,
-    files: (model, retries) => ({
-      ...manifest(retries, { entrypoint: "agent.mjs:agent", env: sdkEnv(model) }),
-      "package.json": JSON.stringify({ type: "module", dependencies: { "@openai/agents": "0.20.0", zod: "4.6.7" } }),
-      "agent.mjs": openaiAgents(model),
-    }),
-  },
-];

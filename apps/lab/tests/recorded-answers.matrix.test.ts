@@ -2,12 +2,14 @@
 // answers, so the model is asked at most once more than in an undisturbed turn, and the answer is the same.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import type { MessageRecord } from "@dari/contract";
 import { createBwrapDriver } from "@dari/sandbox";
 import { findService, waitUntil } from "@dari/testkit";
-import { deploy, ended, post, send, textOf } from "../src/conversation.ts";
-import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
-import { counting, countingAgents, requestsOfTurn as total, type CountingModel } from "./counting-model.ts";
+import { deploy, ended, send, textOf } from "../src/conversation.ts";
+import { noRemains, type Fleet } from "../src/fleet.ts";
+import { seededRandom } from "../src/chaos/seeded-random.ts";
+import { openaiAgent, plainAgent } from "./counting-agents.ts";
+import { counting, requestsOfTurn as total, type CountingModel } from "./counting-model.ts";
+import { begin, costOf, countRows, killWorkers, startCountingFleet, untilStored } from "./recorded-turns.ts";
 
 const isIsolated = (await createBwrapDriver().probe()).ok;
 const isolated = isIsolated ? describe : describe.skip;
@@ -20,57 +22,21 @@ const slots = 2 * total + 2;
 
 beforeAll(async () => {
   model = await counting();
-  fleet = await startFleet({
+  fleet = await startCountingFleet(model, {
     redisUrl: findService("redis")?.url,
     env: {
-      ...model.env,
       ...(isIsolated ? { DARI_SANDBOX: "bwrap" } : {}),
       DARI_WORKER_SLOTS: String(slots),
       DARI_LEASE_MS: "8000",
     },
   });
-  await fleet.client.putCredential("OPENAI_API_KEY", { value: "sk-1234567890", hosts: [model.host] });
 }, 120_000);
 afterAll(async () => {
   expect(await fleet.close()).toEqual(noRemains);
   await model[Symbol.asyncDispose]();
 }, 120_000);
 
-const count = async (table: string, session: string): Promise<number> => {
-  const sql = `select count(*)::int as n from ${table} where session_id = $1`;
-  return (await fleet.db.pool.query<{ n: number }>(sql, [session])).rows[0]?.n ?? -1;
-};
-
-async function killWorkers(): Promise<void> {
-  for (const worker of fleet.workers) if (worker.isRunning) await worker.kill();
-  await fleet.startWorker();
-}
-
-interface Sent {
-  readonly name: string;
-  readonly session: string;
-  readonly record: MessageRecord;
-}
-
-async function begin(agentId: string, name: string): Promise<Sent> {
-  const { id: session } = await fleet.client.createSession(agentId);
-  return { name, session, record: await post(fleet, session, name) };
-}
-
-/** Says what a turn has cost. A machine that is busy can lose a lease without a kill. */
-async function tell({ name: turn, session, record }: Sent) {
-  const { data } = await fleet.client.listModelRequests(record.id, { limit: 100 });
-  const { data: events } = await fleet.client.listEvents(session, { limit: 200 });
-  const ends = events.flatMap((event) => (event.type === "attempt.ended" ? [event.data.outcome] : []));
-  const lost = ends.filter((outcome) => outcome !== "completed").length;
-  const asked = model.asked(turn);
-  const recorded = data.filter((each) => each.is_recorded).length;
-  return { turn, lost, asked, recorded, isFew: asked <= total + lost };
-}
-
-isolated.each(countingAgents)("$title", ({ files, isFirst }) => {
-  /** The model counts the turns of all agents by their names. */
-  const prefix = isFirst ? "function" : "sdk";
+isolated.each([plainAgent, openaiAgent])("$title", ({ files, prefix }) => {
   let agentId: string;
   let expected: string;
   beforeAll(async () => {
@@ -78,7 +44,7 @@ isolated.each(countingAgents)("$title", ({ files, isFirst }) => {
     const { id: session } = await fleet.client.createSession(agentId);
     expected = textOf(await send(fleet, session, `${prefix}-undisturbed`));
     expect(model.asked(`${prefix}-undisturbed`)).toBe(total);
-    expect(await count("model_answers", session)).toBe(0);
+    expect(await countRows(fleet, "model_answers", session)).toBe(0);
   }, 300_000);
 
   test("is killed during and after each request", async () => {
@@ -87,20 +53,22 @@ isolated.each(countingAgents)("$title", ({ files, isFirst }) => {
       { number, when: "after" as const },
     ]);
     const held = points.map(({ number, when }) => model.hold(`${prefix}-${when}-${number}`, number, when));
-    const turns = await Promise.all(points.map(({ number, when }) => begin(agentId, `${prefix}-${when}-${number}`)));
+    const turns = await Promise.all(
+      points.map(({ number, when }) => begin(fleet, agentId, `${prefix}-${when}-${number}`)),
+    );
     await Promise.all(held.map(({ reached }) => reached));
     for (const [at, { session }] of turns.entries()) {
       const { number, when } = points[at]!;
       const stored = when === "during" ? number - 1 : number;
-      await waitUntil(async () => (await count("model_answers", session)) === stored, { what: `${stored} answers` });
+      await untilStored(fleet, session, stored);
     }
-    await killWorkers();
+    await killWorkers(fleet);
     for (const { release } of held) release();
     for (const [at, turn] of turns.entries()) {
       const record = await ended(fleet, turn.record.id, 120_000);
       expect({ turn: turn.name, text: textOf(record) }).toEqual({ turn: turn.name, text: expected });
       const { number, when } = points[at]!;
-      const told = await tell(turn);
+      const told = await costOf(fleet, model, turn);
       // What was being answered is asked once more. What was answered is not.
       const isOnce = told.lost === 1;
       const exactly = {
@@ -108,19 +76,19 @@ isolated.each(countingAgents)("$title", ({ files, isFirst }) => {
         recorded: when === "during" ? number - 1 : number,
       };
       expect(told).toEqual({ ...told, ...(isOnce ? exactly : {}), isFew: true });
-      expect(await count("model_answers", turn.session)).toBe(0);
+      expect(await countRows(fleet, "model_answers", turn.session)).toBe(0);
     }
   }, 300_000);
 
-  if (!isFirst) return;
+  if (prefix !== plainAgent.prefix) return;
 
   test("is killed at random moments, again and again", async () => {
     const seed = Number(process.env["DARI_TEST_SEED"] ?? Date.now() % 1_000_000);
-    const random = randomOf(seed);
+    const random = seededRandom(seed);
     let kills = 0;
     for (let round = 0; round < 2; round++) {
       const turns = await Promise.all(
-        Array.from({ length: slots }, (_, at) => begin(agentId, `random-${round}-${at}`)),
+        Array.from({ length: slots }, (_, at) => begin(fleet, agentId, `counted-random-${round}-${at}`)),
       );
       for (let kill = 0; kill < 2; kill++) {
         const from = model.total();
@@ -129,49 +97,38 @@ isolated.each(countingAgents)("$title", ({ files, isFirst }) => {
           what: "some requests",
           timeoutMs: 60_000,
         });
-        await killWorkers();
+        await killWorkers(fleet);
         kills += 1;
       }
       for (const turn of turns) {
         const text = textOf(await ended(fleet, turn.record.id, 120_000));
         expect({ seed, turn: turn.name, text }).toEqual({ seed, turn: turn.name, text: expected });
-        expect(await tell(turn)).toMatchObject({ isFew: true });
+        expect(await costOf(fleet, model, turn)).toMatchObject({ isFew: true });
       }
     }
     expect(kills).toBe(4);
   }, 600_000);
 
   test("a request that differs goes to the model, and the turn's log says so", async () => {
-    const held = model.hold("differs", 3, "during");
-    const turn = await begin(agentId, "differs");
+    const held = model.hold("counted-differs", 3, "during");
+    const turn = await begin(fleet, agentId, "counted-differs");
     await held.reached;
-    await killWorkers();
+    await killWorkers(fleet);
     held.release();
     expect(textOf(await ended(fleet, turn.record.id, 120_000))).toBe(expected);
-    expect(await tell(turn)).toMatchObject({ lost: 1, asked: 2 + total + 1, recorded: 0 });
+    expect(await costOf(fleet, model, turn)).toMatchObject({ lost: 1, asked: 2 + total + 1, recorded: 0 });
     expect(await fleet.client.getMessageLogs(turn.record.id)).toContain("2 recorded ones are not used yet");
   }, 120_000);
 
   test("an agent that does not ask for it records nothing, and pays again", async () => {
     const { agentId: other } = await deploy(fleet, files(model, { max_attempts: 20 }));
-    const held = model.hold("unrecorded", 4, "during");
-    const turn = await begin(other, "unrecorded");
+    const held = model.hold("counted-unrecorded", 4, "during");
+    const turn = await begin(fleet, other, "counted-unrecorded");
     await held.reached;
-    expect(await count("model_answers", turn.session)).toBe(0);
-    await killWorkers();
+    expect(await countRows(fleet, "model_answers", turn.session)).toBe(0);
+    await killWorkers(fleet);
     held.release();
     expect(textOf(await ended(fleet, turn.record.id, 120_000))).toBe(expected);
-    expect(await tell(turn)).toMatchObject({ lost: 1, asked: total + 4, recorded: 0 });
+    expect(await costOf(fleet, model, turn)).toMatchObject({ lost: 1, asked: total + 4, recorded: 0 });
   }, 300_000);
 });
-
-/** A small generator with a seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

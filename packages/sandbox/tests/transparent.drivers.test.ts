@@ -213,9 +213,15 @@ describeEach(waysOfThisRun(ways))("$title", ({ driver }) => {
 
   test("the value of a kept credential is inserted without the proxy as well", async () => {
     const authority = createAuthority([here]);
+    const asked: string[] = [];
     const secure = createServer(
-      { SNICallback: (_name, done) => done(null, authority.contextFor(here)) },
-      ({ headers }, response) => response.end(headers.authorization),
+      {
+        SNICallback(name, done) {
+          asked.push(name);
+          done(null, authority.contextFor(here));
+        },
+      },
+      ({ headers }, response) => response.end(`${headers.authorization} for ${headers.host}`),
     );
     const at = await listening(secure);
     const hosts = [parseEgressHost(`${here}:${at}`)!];
@@ -225,6 +231,13 @@ describeEach(waysOfThisRun(ways))("$title", ({ driver }) => {
         only(service(at)),
         [
           ["secureGet", `https://${here}:${at}/`, { authorization: "dari_placeholder" }],
+          // The name in the client's TLS and in its header decide nothing.
+          [
+            "secureGet",
+            `https://${here}:${at}/`,
+            { authorization: "dari_placeholder", host: "other.example" },
+            { servername: "other.example" },
+          ],
           ["talk", here, at, "no TLS"],
         ],
         {
@@ -232,8 +245,10 @@ describeEach(waysOfThisRun(ways))("$title", ({ driver }) => {
           trusted: [authority.certificate],
         },
       );
-      expect(said).toEqual([[200, "sk-value"], expect.stringMatching(/^(ECONNRESET|ended)$/)]);
-      await waitUntil(() => records.length === 2, { what: "two records" });
+      const answered = [200, `sk-value for ${here}:${at}`];
+      expect(said).toEqual([answered, answered, expect.stringMatching(/^(ECONNRESET|ended)$/)]);
+      expect(new Set(asked)).toEqual(new Set([here]));
+      await waitUntil(() => records.length === 3, { what: "three records" });
       expect(records[0]).toMatchObject({ host: here, port: at, verdict: "connected" });
     } finally {
       secure.close();
@@ -255,7 +270,7 @@ describeEach(waysOfThisRun(ways))("$title", ({ driver }) => {
         only(service(secure), service(plain)),
         [
           ["talk", here, plain, post],
-          ["secureGet", `https://${here}:${secure}/v1/messages`, {}, "POST"],
+          ["secureGet", `https://${here}:${secure}/v1/messages`, {}, { method: "POST" }],
           ["talk", here, secure, post],
           ["talk", here, plain, "no HTTP\r\n\r\n"],
         ],

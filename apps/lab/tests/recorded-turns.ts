@@ -1,0 +1,107 @@
+// Turns of counting agents whose workers are killed: what each asked the model, and how soon it went on.
+
+import type { MessageRecord } from "@dari/contract";
+import { waitUntil } from "@dari/testkit";
+import { ended, post, textOf } from "../src/conversation.ts";
+import { startFleet, type Fleet, type FleetOptions } from "../src/fleet.ts";
+import { requestsOfTurn as total, type CountingModel } from "./counting-model.ts";
+
+/** Starts a fleet whose agents can ask the model. */
+export async function startCountingFleet(model: CountingModel, options: FleetOptions): Promise<Fleet> {
+  const fleet = await startFleet({ ...options, env: { ...model.env, ...options.env } });
+  await fleet.client.putCredential("OPENAI_API_KEY", { value: "sk-1234567890", hosts: [model.openai] });
+  await fleet.client.putCredential("ANTHROPIC_API_KEY", { value: "sk-ant-1234567890", hosts: [model.anthropic] });
+  return fleet;
+}
+
+export async function countRows({ db }: Fleet, table: string, session: string): Promise<number> {
+  const sql = `select count(*)::int as n from ${table} where session_id = $1`;
+  return (await db.pool.query<{ n: number }>(sql, [session])).rows[0]?.n ?? -1;
+}
+
+export async function killWorkers(fleet: Fleet): Promise<void> {
+  for (const worker of fleet.workers) if (worker.isRunning) await worker.kill();
+  await fleet.startWorker();
+}
+
+export interface SentTurn {
+  readonly name: string;
+  readonly session: string;
+  readonly record: MessageRecord;
+}
+
+export async function begin(fleet: Fleet, agentId: string, name: string): Promise<SentTurn> {
+  const { id: session } = await fleet.client.createSession(agentId);
+  return { name, session, record: await post(fleet, session, name) };
+}
+
+/** Returns what a turn has cost. A machine that is busy can lose a lease without a kill. */
+export async function costOf(fleet: Fleet, model: CountingModel, { name: turn, session, record }: SentTurn) {
+  const { data } = await fleet.client.listModelRequests(record.id, { limit: 100 });
+  const { data: events } = await fleet.client.listEvents(session, { limit: 200 });
+  const ends = events.flatMap((event) => (event.type === "attempt.ended" ? [event.data.outcome] : []));
+  const lost = ends.filter((outcome) => outcome !== "completed").length;
+  const asked = model.asked(turn);
+  const recorded = data.filter((each) => each.is_recorded).length;
+  return { turn, lost, asked, recorded, isFew: asked <= total + lost };
+}
+
+/** Returns the answer and the files of a turn, without its name. */
+export async function resultOf(fleet: Fleet, { name, session, record }: SentTurn) {
+  const done = await ended(fleet, record.id, 180_000);
+  if (done.status !== "completed") {
+    throw new Error(`${JSON.stringify(done.output?.error)}\n${await fleet.client.getMessageLogs(record.id)}`);
+  }
+  const text = textOf(done).replaceAll(name, "NAME");
+  const files: Record<string, string> = {};
+  for (const { path } of done.files_changed ?? []) {
+    const url = `${fleet.apiUrl}/v1/sessions/${session}/files/content?${new URLSearchParams({ path })}`;
+    const answer = await fetch(url, { headers: { authorization: `Bearer ${fleet.apiKey}` } });
+    files[path] = (await answer.text()).replaceAll(name, "NAME");
+  }
+  return { text, files };
+}
+
+/** Returns what differs between requests of the turn with the same position in its conversation. */
+export function differencesOf(model: CountingModel, turn: string): string[] {
+  const first = new Map<number, string>();
+  return model.requests(turn).flatMap(({ number, text }) => {
+    const known = first.get(number);
+    if (known === undefined) first.set(number, text);
+    return known === undefined ? [] : [`${number}: ${differenceOf(known, text)}`];
+  });
+}
+
+function differenceOf(one: string, other: string): string {
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at += 1;
+  if (at === one.length && at === other.length) return "equal";
+  const around = (text: string): string => text.slice(Math.max(0, at - 160), at + 160);
+  return `\n- ${around(one)}\n+ ${around(other)}`;
+}
+
+/** Returns how long after the claim of each attempt its first request reached the model, in milliseconds. */
+export async function firstRequestsOf(fleet: Fleet, model: CountingModel, { name, session }: SentTurn) {
+  const { data: events } = await fleet.client.listEvents(session, { limit: 200 });
+  const claims = events.filter(({ type }) => type === "attempt.started").map((event) => Date.parse(event.created_at));
+  return claims.map((claim, index) => {
+    const until = claims[index + 1] ?? Infinity;
+    const first = model.requests(name).find(({ at }) => at >= claim && at < until);
+    return first === undefined ? undefined : first.at - claim;
+  });
+}
+
+/** Waits until each of these turns is held. */
+export async function untilHeld(held: readonly { readonly reached: Promise<void> }[]): Promise<void> {
+  let count = 0;
+  for (const { reached } of held) void reached.then(() => (count += 1));
+  await waitUntil(() => count === held.length, { what: `${held.length} turns that are held`, timeoutMs: 180_000 });
+}
+
+/** Waits until the turn has stored this many answers. */
+export async function untilStored(fleet: Fleet, session: string, answers: number): Promise<void> {
+  await waitUntil(async () => (await countRows(fleet, "model_answers", session)) === answers, {
+    what: `${answers} answers`,
+    timeoutMs: 60_000,
+  });
+}
