@@ -67,7 +67,7 @@ import os
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from agents import Agent, function_tool
+from agents import Agent, Runner, function_tool
 
 notes = Path("notes.txt")
 
@@ -85,6 +85,13 @@ def note(turn: str, number: int) -> str:
 
 
 agent = Agent(name="noter", instructions="Note numbers.", model="gpt-5", tools=[note])
+
+
+async def run_agent(prompt):
+    result = Runner.run_streamed(agent, prompt, max_turns=20)
+    async for _event in result.stream_events():
+        pass
+    return result.final_output
 `;
 
 const manifest = (retries: object, rest: object): { "dari.yml": string } =>
@@ -111,21 +118,10 @@ export const openaiAgent: CountingAgent = {
   }),
 };
 
-/** Agents that the platform runs with their SDK. They write a line of a file for each answer but the last one. */
+/** Agents that the platform runs with their SDK, and one that runs its SDK itself. They write a line of a file for each answer but the last one. */
 export const sdkAgents: readonly CountingAgent[] = [
-  {
-    title: "openai-agents in Python",
-    prefix: "counted-openai-py",
-    files: (model, retries) => ({
-      ...manifest(retries, {
-        ...{ sdk: "openai-agents", entrypoint: "agent.py:agent" },
-        runtime: { language: "python", version: "3.11" },
-        env: openaiEnv(model),
-      }),
-      "requirements.txt": "openai-agents==0.24.0\n",
-      "agent.py": openaiAgentsPython(model),
-    }),
-  },
+  ofOpenaiAgents("openai-agents in Python", "counted-openai-py", { sdk: "openai-agents", entrypoint: "agent.py:agent" }),
+  ofOpenaiAgents("a function that runs openai-agents", "counted-openai-fn", { entrypoint: "agent.py:run_agent" }),
   ofExample("claude-agent-sdk-js", "counted-claude-js", anthropicEnv, {
     "src/agent.js": `export const agent = {
       model: "claude-sonnet-4-5", systemPrompt: "You note numbers.", allowedTools: ["Bash"], settingSources: [],
@@ -143,6 +139,18 @@ export const sdkAgents: readonly CountingAgent[] = [
   ofExample("opencode", "counted-opencode", openaiEnv),
   ofExample("pi", "counted-pi", anthropicEnv),
 ];
+
+function ofOpenaiAgents(title: string, prefix: string, of: object): CountingAgent {
+  return {
+    title,
+    prefix,
+    files: (model, retries) => ({
+      ...manifest(retries, { runtime: { language: "python", version: "3.11" }, env: openaiEnv(model), ...of }),
+      "requirements.txt": "openai-agents==0.24.0\n",
+      "agent.py": openaiAgentsPython(model),
+    }),
+  };
+}
 
 function anthropicEnv({ anthropic }: CountingModel): Record<string, string> {
   return { ANTHROPIC_BASE_URL: `https://${anthropic}`, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" };

@@ -79,17 +79,17 @@ isolated(
     const { agentId } = await deploy(fleet, filesOf({ limits: { requests: 4 }, retries }, loop));
     const turn = "counted-direct";
     const held = model.hold(turn, 2, "during");
-    const { session, record } = await begin(fleet, agentId, turn);
+    const sent = await begin(fleet, agentId, turn);
     await held.reached;
-    await untilStored(fleet, session, 1);
+    await untilStored(fleet, model, sent, 1);
     await killWorkers(fleet);
     held.release();
-    const done = await ended(fleet, record.id, 120_000);
+    const done = await ended(fleet, sent.record.id, 120_000);
     expect(done).toMatchObject({ status: "failed", output: { error: { code: "budget_exceeded" } } });
     expect(done.output?.error?.message).toContain("4 of 4 requests to models");
     // The recorded answer does not count. The request that was open does.
     expect(model.requests(turn).map(({ number }) => number)).toEqual([1, 2, 2, 3]);
-    const { data } = await fleet.client.listModelRequests(record.id);
+    const { data } = await fleet.client.listModelRequests(sent.record.id);
     const seen = data.map(({ host, status, is_recorded: isRecorded }) => ({ host, status, isRecorded }));
     const asked = { host: model.openai, status: 200, isRecorded: false };
     expect(seen).toEqual([asked, expect.anything(), { ...asked, isRecorded: true }, asked, asked]);

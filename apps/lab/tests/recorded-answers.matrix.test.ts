@@ -57,10 +57,9 @@ isolated.each([plainAgent, openaiAgent])("$title", ({ files, prefix }) => {
       points.map(({ number, when }) => begin(fleet, agentId, `${prefix}-${when}-${number}`)),
     );
     await Promise.all(held.map(({ reached }) => reached));
-    for (const [at, { session }] of turns.entries()) {
+    for (const [at, turn] of turns.entries()) {
       const { number, when } = points[at]!;
-      const stored = when === "during" ? number - 1 : number;
-      await untilStored(fleet, session, stored);
+      await untilStored(fleet, model, turn, when === "during" ? number - 1 : number);
     }
     await killWorkers(fleet);
     for (const { release } of held) release();

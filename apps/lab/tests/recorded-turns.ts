@@ -80,15 +80,31 @@ function differenceOf(one: string, other: string): string {
   return `\n- ${around(one)}\n+ ${around(other)}`;
 }
 
-/** Returns how long after the claim of each attempt its first request reached the model, in milliseconds. */
-export async function firstRequestsOf(fleet: Fleet, model: CountingModel, { name, session }: SentTurn) {
-  const { data: events } = await fleet.client.listEvents(session, { limit: 200 });
-  const claims = events.filter(({ type }) => type === "attempt.started").map((event) => Date.parse(event.created_at));
-  return claims.map((claim, index) => {
-    const until = claims[index + 1] ?? Infinity;
-    const first = model.requests(name).find(({ at }) => at >= claim && at < until);
-    return first === undefined ? undefined : first.at - claim;
-  });
+export interface Resumption {
+  /** The position of the first request that went to the model again. */
+  readonly number: number;
+  /** From the first request of the attempt that was killed to this one, in milliseconds. */
+  readonly first: number;
+  /** The same for the attempt after it, with recorded answers. */
+  readonly again: number;
+}
+
+/** Returns how long a turn that lost one worker took to come where it was. Undefined if nothing was recorded. */
+export async function resumptionOf(
+  fleet: Fleet,
+  model: CountingModel,
+  { name, record }: SentTurn,
+): Promise<Resumption | undefined> {
+  const { data } = await fleet.client.listModelRequests(record.id, { limit: 100 });
+  const replayed = data.find((each) => each.is_recorded);
+  if (replayed === undefined) return undefined;
+  const began = Date.parse(replayed.created_at);
+  const requests = model.requests(name);
+  const live = requests.find(({ at }) => at >= began);
+  // What was not answered before is asked for the first time.
+  const before = requests.find(({ at, number }) => at < began && number === live?.number) ?? requests.findLast(({ at }) => at < began);
+  if (live === undefined || before === undefined) return undefined;
+  return { number: live.number, first: before.at - requests[0]!.at, again: live.at - began };
 }
 
 /** Waits until each of these turns is held. */
@@ -98,10 +114,15 @@ export async function untilHeld(held: readonly { readonly reached: Promise<void>
   await waitUntil(() => count === held.length, { what: `${held.length} turns that are held`, timeoutMs: 180_000 });
 }
 
-/** Waits until the turn has stored this many answers. */
-export async function untilStored(fleet: Fleet, session: string, answers: number): Promise<void> {
-  await waitUntil(async () => (await countRows(fleet, "model_answers", session)) === answers, {
-    what: `${answers} answers`,
-    timeoutMs: 60_000,
-  });
+/** Waits until the turn has stored this many answers, and those beside the conversation. */
+export async function untilStored(
+  fleet: Fleet,
+  model: CountingModel,
+  { name, session }: SentTurn,
+  answers: number,
+): Promise<void> {
+  await waitUntil(
+    async () => (await countRows(fleet, "model_answers", session)) === answers + model.aside(name),
+    { what: `${answers} answers of ${name}`, timeoutMs: 60_000 },
+  );
 }
