@@ -68,7 +68,7 @@ const loop = `
   const messages = [{ role: "user", content: prompt }];
   for (;;) {
     const { status, text } = await ask(address, messages, messages.length === 1 ? name : "other.example");
-    if (status !== 200) return text;
+    if (status !== 200) continue;
     messages.push(JSON.parse(text).choices[0].message);
   }`;
 
