@@ -5,8 +5,8 @@
 //   npm run lab -- recorded-kills [--kills 500] [--seed 1] [--minutes 60] [--agents function,openai-js]
 //
 // --kills: attempts that lose their worker; --seed: the first one, to continue a run or to repeat a choice of moments;
-// --minutes: begins no seed later than that; --agents: some of function, openai-js, openai-py, openai-fn, claude-js, claude-py,
-// opencode and pi, of which some need package registries and hundreds of megabytes.
+// --minutes: begins no seed later than that; --agents: some of function, openai-js, openai-py, openai-fn, claude-js,
+// claude-py, opencode and pi, of which all but the first need package registries.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -118,9 +118,15 @@ export const openaiAgent: CountingAgent = {
   }),
 };
 
-/** Agents that the platform runs with their SDK, and one that runs its SDK itself. They write a line of a file for each answer but the last one. */
+/**
+ * Agents that the platform runs with their SDK, and one that runs its SDK itself. They write a line of a file for each
+ * answer but the last one.
+ */
 export const sdkAgents: readonly CountingAgent[] = [
-  ofOpenaiAgents("openai-agents in Python", "counted-openai-py", { sdk: "openai-agents", entrypoint: "agent.py:agent" }),
+  ofOpenaiAgents("openai-agents in Python", "counted-openai-py", {
+    sdk: "openai-agents",
+    entrypoint: "agent.py:agent",
+  }),
   ofOpenaiAgents("a function that runs openai-agents", "counted-openai-fn", { entrypoint: "agent.py:run_agent" }),
   ofExample("claude-agent-sdk-js", "counted-claude-js", anthropicEnv, {
     "src/agent.js": `export const agent = {

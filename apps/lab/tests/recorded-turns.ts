@@ -102,7 +102,9 @@ export async function resumptionOf(
   const requests = model.requests(name);
   const live = requests.find(({ at }) => at >= began);
   // What was not answered before is asked for the first time.
-  const before = requests.find(({ at, number }) => at < began && number === live?.number) ?? requests.findLast(({ at }) => at < began);
+  const before =
+    requests.find(({ at, number }) => at < began && number === live?.number) ??
+    requests.findLast(({ at }) => at < began);
   if (live === undefined || before === undefined) return undefined;
   return { number: live.number, first: before.at - requests[0]!.at, again: live.at - began };
 }
@@ -121,8 +123,8 @@ export async function untilStored(
   { name, session }: SentTurn,
   answers: number,
 ): Promise<void> {
-  await waitUntil(
-    async () => (await countRows(fleet, "model_answers", session)) === answers + model.aside(name),
-    { what: `${answers} answers of ${name}`, timeoutMs: 60_000 },
-  );
+  await waitUntil(async () => (await countRows(fleet, "model_answers", session)) === answers + model.aside(name), {
+    what: `${answers} answers of ${name}`,
+    timeoutMs: 60_000,
+  });
 }
