@@ -1,9 +1,9 @@
-// Agents that ask the model of counting-model.ts eight times, with a tool call after each answer but the last one.
+// Agents that ask the model of src/counting-model.ts eight times, with a tool call after each answer but the last one.
 
 import type { BundleFiles } from "../src/bundle.ts";
 import { manifestFile } from "../src/conversation.ts";
 import { exampleAgent } from "../src/sdk-agents.ts";
-import { requestsOfTurn, type CountingModel } from "./counting-model.ts";
+import { requestsOfTurn, type CountingModel } from "../src/counting-model.ts";
 
 export interface CountingAgent {
   readonly title: string;

@@ -6,7 +6,7 @@ import { createBwrapDriver } from "@dari/sandbox";
 import { findService } from "@dari/testkit";
 import { deploy, ended, manifestFile, send, textOf } from "../src/conversation.ts";
 import { noRemains, type Fleet } from "../src/fleet.ts";
-import { counting, type CountingModel } from "./counting-model.ts";
+import { counting, type CountingModel } from "../src/counting-model.ts";
 import { begin, killWorkers, startCountingFleet, untilStored } from "./recorded-turns.ts";
 
 const isIsolated = (await createBwrapDriver().probe()).ok;

@@ -9,7 +9,7 @@ import { testsEverySdk } from "../src/config.ts";
 import { deploy } from "../src/conversation.ts";
 import { noRemains, type Fleet } from "../src/fleet.ts";
 import { sdkAgents } from "./counting-agents.ts";
-import { counting, requestsOfTurn as total, type CountingModel } from "./counting-model.ts";
+import { counting, requestsOfTurn as total, type CountingModel } from "../src/counting-model.ts";
 import {
   begin,
   costOf,
@@ -84,7 +84,7 @@ whole.each(sdkAgents)("$title", ({ title, files, prefix }) => {
         // Turns that stay would take the slots of the next agent's.
         for (const { held } of some) held.release();
       }
-      for (const [at, { number, when }] of some.entries()) {
+      for (const [at, { when }] of some.entries()) {
         const turn = turns[at]!;
         expect({ turn: turn.name, ...(await resultOf(fleet, turn)) }).toEqual({ turn: turn.name, ...expected });
         const cost = { ...(await costOf(fleet, model, turn)), differences: differencesOf(model, turn.name) };

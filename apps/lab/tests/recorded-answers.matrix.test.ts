@@ -8,7 +8,7 @@ import { deploy, ended, send, textOf } from "../src/conversation.ts";
 import { noRemains, type Fleet } from "../src/fleet.ts";
 import { seededRandom } from "../src/chaos/seeded-random.ts";
 import { openaiAgent, plainAgent } from "./counting-agents.ts";
-import { counting, requestsOfTurn as total, type CountingModel } from "./counting-model.ts";
+import { counting, requestsOfTurn as total, type CountingModel } from "../src/counting-model.ts";
 import { begin, costOf, countRows, killWorkers, startCountingFleet, untilStored } from "./recorded-turns.ts";
 
 const isIsolated = (await createBwrapDriver().probe()).ok;

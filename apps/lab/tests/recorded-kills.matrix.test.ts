@@ -7,7 +7,7 @@ import { deploy } from "../src/conversation.ts";
 import { noRemains, type Fleet } from "../src/fleet.ts";
 import { seededRandom } from "../src/chaos/seeded-random.ts";
 import { openaiAgent, plainAgent, sdkAgents } from "./counting-agents.ts";
-import { counting, requestsOfTurn, type CountingModel } from "./counting-model.ts";
+import { counting, requestsOfTurn, type CountingModel } from "../src/counting-model.ts";
 import { begin, costOf, differencesOf, resultOf, startCountingFleet, type SentTurn } from "./recorded-turns.ts";
 
 const wanted = wantedKills();

@@ -4,7 +4,7 @@ import type { MessageRecord } from "@dari/contract";
 import { waitUntil } from "@dari/testkit";
 import { ended, post, textOf } from "../src/conversation.ts";
 import { startFleet, type Fleet, type FleetOptions } from "../src/fleet.ts";
-import { requestsOfTurn as total, type CountingModel } from "./counting-model.ts";
+import { requestsOfTurn as total, type CountingModel } from "../src/counting-model.ts";
 
 /** Starts a fleet whose agents can ask the model. */
 export async function startCountingFleet(model: CountingModel, options: FleetOptions): Promise<Fleet> {
