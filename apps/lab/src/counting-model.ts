@@ -16,7 +16,7 @@ import { startAnthropicServer, startOpenaiServer, type ModelReply, type ModelReq
 const names = ["api.openai.com", "api.anthropic.com"];
 /** The number of requests of an undisturbed turn. */
 export const requestsOfTurn = 8;
-/** What each turn is asked: it names the turn for the model. */
+/** Names the turn for the model, in the text that SDKs make of its message. */
 const turnName = /counted-[a-z0-9-]+/;
 
 export interface AskedOnce {
@@ -69,7 +69,7 @@ export async function counting(delay: () => number = () => 0): Promise<CountingM
   }
   let port = 0;
   async function answer(asked: ModelRequest): Promise<ModelReply> {
-    const turn = turnName.exec(asked.text)?.[0] ?? "unknown";
+    const turn = turnName.exec(asked.text)?.[0] ?? firstText(asked);
     if (isAside(asked)) {
       asides.set(turn, (asides.get(turn) ?? 0) + 1);
       return { text: "A title" };
@@ -172,6 +172,12 @@ type Item = Readonly<Record<string, unknown>>;
 
 function itemsOf({ body }: ModelRequest): readonly Item[] {
   return (body["messages"] ?? body["input"]) as readonly Item[];
+}
+
+/** Returns the first text of the user. */
+function firstText(asked: ModelRequest): string {
+  const first = itemsOf(asked).find((item) => item["role"] === "user")?.["content"];
+  return typeof first === "string" ? first : String((first as readonly Item[])[0]?.["text"]);
 }
 
 /** Agents of SDKs have tools. */

@@ -14,7 +14,8 @@ import { deploy, ended, post, send, textOf } from "../src/conversation.ts";
 import { dari } from "../src/curl.ts";
 import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
 import { checkout } from "../src/program.ts";
-import { counting, countingAgents, requestsOfTurn as total, type CountingModel } from "./counting-model.ts";
+import { counting, requestsOfTurn as total, type CountingModel } from "../src/counting-model.ts";
+import { openaiAgent as sdk, plainAgent as plain } from "./counting-agents.ts";
 
 const isIsolated = (await createBwrapDriver().probe()).ok;
 const isolated = isIsolated ? test : test.skip;
@@ -24,7 +25,6 @@ let fleet: Fleet;
 let agentId: string;
 /** What a turn without limits answers. */
 let expected: string;
-const [plain] = countingAgents;
 
 beforeAll(async () => {
   model = await counting();
@@ -38,7 +38,7 @@ beforeAll(async () => {
     },
   });
   if (!isIsolated) return;
-  await fleet.client.putCredential("OPENAI_API_KEY", { value: "sk-1234567890", hosts: [model.host] });
+  await fleet.client.putCredential("OPENAI_API_KEY", { value: "sk-1234567890", hosts: [model.openai] });
   agentId = await deployPlain({ requests: 3, at_limit: "ask" });
   const { id: session } = await fleet.client.createSession(await deployPlain({}));
   expected = textOf(await send(fleet, session, "unlimited"));
@@ -51,7 +51,7 @@ afterAll(async () => {
 
 /** Publishes an agent that makes one request after the other. */
 async function deployAgent(agent: typeof plain, limits: object, source?: string): Promise<string> {
-  const files = agent!.files(model, { record_answers: true, max_attempts: 20 });
+  const files = agent.files(model, { record_answers: true, max_attempts: 20 });
   const manifest = { ...(JSON.parse(String(files["dari.yml"])) as object), limits };
   const changed = source === undefined ? {} : { "agent.mjs": source };
   return (await deploy(fleet, { ...files, ...changed, "dari.yml": JSON.stringify(manifest) })).agentId;
@@ -91,7 +91,6 @@ async function tell({ id, session_id: session }: MessageRecord) {
 isolated(
   "an agent of an SDK goes on as well",
   async () => {
-    const sdk = countingAgents.find(({ isFirst }) => !isFirst);
     const { id: session } = await fleet.client.createSession(await deployAgent(sdk, {}));
     const unlimited = textOf(await send(fleet, session, "sdk-unlimited"));
     const sent = await begin("sdk", await deployAgent(sdk, { requests: 4, at_limit: "ask" }));
@@ -163,7 +162,7 @@ const headers = { authorization: \`Bearer \${process.env.OPENAI_API_KEY}\`, "con
 const ask = async (prompt, number) => {
   const messages = [{ role: "user", content: prompt }, { role: "user", content: String(number) }];
   const body = JSON.stringify({ model: "m", messages });
-  const url = "https://${model.host}/v1/chat/completions";
+  const url = "https://${model.openai}/v1/chat/completions";
   const answer = await fetch(url, { method: "POST", headers, body });
   return answer.status;
 };
