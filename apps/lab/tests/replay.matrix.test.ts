@@ -10,7 +10,7 @@ import { deploy, send, textOf } from "../src/conversation.ts";
 import { runDari, type ProgramOutput } from "../src/curl.ts";
 import { manifestFile } from "../src/conversation.ts";
 import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
-import { counting, type CountingModel } from "./counting-model.ts";
+import { counting, type CountingModel } from "../src/counting-model.ts";
 
 const isIsolated = (await createBwrapDriver().probe()).ok;
 const isolated = isIsolated ? describe : describe.skip;
@@ -32,7 +32,7 @@ let sessions: string[];
 const agent = (extra = ""): string => `
 import { appendFileSync } from "node:fs";
 const headers = { authorization: \`Bearer \${process.env.OPENAI_API_KEY}\`, "content-type": "application/json" };
-const url = "https://${model.host}/v1/chat/completions";
+const url = "https://${model.openai}/v1/chat/completions";
 export async function agent(prompt, context) {
   const messages = [{ role: "user", content: prompt }];
   ${extra}
@@ -101,7 +101,7 @@ isolated("replays", () => {
       redisUrl: findService("redis")?.url,
       env: { ...model.env, DARI_SANDBOX: "bwrap", DARI_WORKER_SLOTS: String(slots) },
     });
-    await fleet.client.putCredential("OPENAI_API_KEY", { value: "sk-1234567890", hosts: [model.host] });
+    await fleet.client.putCredential("OPENAI_API_KEY", { value: "sk-1234567890", hosts: [model.openai] });
     const deployed = await deploy(fleet, files());
     agentId = deployed.agentId;
     versionId = deployed.version.id;
