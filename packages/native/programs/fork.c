@@ -62,9 +62,12 @@ void *mmap(void *wish, size_t size, int protection, int flags, int fd, off_t off
 
 void *mmap64(void *, size_t, int, int, int, off_t) __attribute__((alias("mmap")));
 
-/* What the agent starts is not Node. */
+/* What the agent starts is not Node. An agent's own value stays. */
 __attribute__((constructor)) static void preload_nowhere_else(void) {
-  unsetenv("LD_PRELOAD");
+  static const char own[] = "/fork.node";
+  const char *value = getenv("LD_PRELOAD");
+  size_t size = value == NULL ? 0 : strlen(value);
+  if (size >= sizeof own - 1 && strcmp(value + size - (sizeof own - 1), own) == 0) unsetenv("LD_PRELOAD");
 }
 
 static long now_ms(void) {
