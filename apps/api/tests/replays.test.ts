@@ -153,6 +153,14 @@ test("what cannot be replayed is refused with the reason", async () => {
   expect((await replay(kept, { version_id: versionId })).status).toBe(409);
   const stranger = await api.call("POST", `/v1/messages/${kept}/replay`, { body: {}, key: api.stranger.apiKey });
   expect([stranger.status, stranger.json.code]).toEqual([404, "not_found"]);
+  const setting = "/v1/organizations/current/answer-recording";
+  expect((await api.call("PUT", setting, { body: { mode: "never" } })).status).toBe(200);
+  const forbidden = await replay(kept);
+  expect([forbidden.status, forbidden.json.detail]).toEqual([
+    409,
+    expect.stringContaining("answer-recording is `never`"),
+  ]);
+  expect((await api.call("PUT", setting, { body: { mode: "allowed" } })).status).toBe(200);
   await api.db.pool.query("update dari.recordings set expires_at = now() where message_id = $1", [kept]);
   expect((await replay(kept)).json.detail).toContain("no answers of models are kept");
   const queued = await createTestMessage(api.db, api.org.organizationId, sessionId);

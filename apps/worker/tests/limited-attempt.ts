@@ -56,10 +56,16 @@ export async function claim(sessionId: string, dispatchNumber = 1): Promise<Clai
 const stopping = { retries: {} };
 export const asking = { limits: { at_limit: "ask" }, retries: { record_answers: true } };
 
-export async function open(limits: MessageLimits, claimed?: ClaimedTurn, manifest: object = stopping) {
+/** `more`: other fields of the turn. */
+export async function open(
+  limits: MessageLimits,
+  claimed?: ClaimedTurn,
+  manifest: object = stopping,
+  more: object = {},
+) {
   const sessionId = await createTestSession(database.db, place.organizationId, place.agentId);
   if (claimed === undefined) await createTestMessage(database.db, place.organizationId, sessionId);
-  const turn = { ...(claimed ?? (await claim(sessionId))), scrubber: createScrubber([]), limits, manifest };
+  const turn = { ...(claimed ?? (await claim(sessionId))), scrubber: createScrubber([]), limits, manifest, ...more };
   await database.db.pool.query("update messages set limits = $1 where id = $2", [limits, turn.messageId]);
   const lease = { signal: new AbortController().signal };
   const attempt = { context: { db: database.db, notifier, log }, turn, lease } as unknown as RestoredAttempt;

@@ -71,11 +71,19 @@ describe("a limit that a person may raise", () => {
     expect(limiter.asked).toBeUndefined();
   });
 
-  test.each<[title: string, limits: MessageLimits, used: Partial<ModelResult>, manifest: object]>([
-    ["is not asked for without recorded answers", { requests: 1 }, {}, { ...asking, retries: {} }],
-    ["is not asked for beyond its maximum", { tokens: 5_000 }, { output: 999_999_999_999 }, asking],
-  ])("%s", async (_title, limits, used, manifest) => {
-    const { ask, limiter } = await open(limits, undefined, manifest);
+  test.each<[title: string, limits: MessageLimits, used: Partial<ModelResult>, manifest: object, more: object]>([
+    ["is not asked for without recorded answers", { requests: 1 }, {}, { ...asking, retries: {} }, {}],
+    ["is not asked for beyond its maximum", { tokens: 5_000 }, { output: 999_999_999_999 }, asking, {}],
+    [
+      "is not asked for by a replay",
+      { requests: 1 },
+      {},
+      asking,
+      { replay: { of: "msg_1", asksModels: true, answers: [] } },
+    ],
+    ["is not asked for if recording is off", { requests: 1 }, {}, asking, { answerRecording: "never" }],
+  ])("%s", async (_title, limits, used, manifest, more) => {
+    const { ask, limiter } = await open(limits, undefined, manifest, more);
     go(await ask(1))(used);
     expect(await ask(5_000)).toEqual(refused("limit reached"));
     expect([limiter.asked, limiter.reached]).toEqual([undefined, expect.stringContaining("limit reached")]);

@@ -2,9 +2,9 @@
 
 -- Keeps the recorded answers of a message whose turn completes, if the version says for how long. Called before the
 -- message ends, because its end deletes what is not kept. Not kept: answers of a turn that depended on more than its
--- message (an input, a message that steered it), of a replay, of an unstored session, and what exceeds the storage
--- quota together with the new workspace: a turn never fails because of it. p_total_bytes: of that workspace; null: it
--- stays. The caller holds the session's row.
+-- message (an input of its agent, a message that steered it), of a replay, of an unstored session, of an organization
+-- that does not allow recording, and what exceeds the storage quota together with the new workspace: a turn never fails
+-- because of it. p_total_bytes: of that workspace; null: it stays. The caller holds the session's row.
 create or replace function keep_answers(s sessions, m messages, p_total_bytes bigint) returns void
 language plpgsql as $$
 declare
@@ -16,7 +16,8 @@ declare
   v_growth bigint;
 begin
   if v_days is null or not m.has_answers or m.replay_of is not null or m.resume_snapshot_id is not null
-    or s.deleted_at is not null or s.is_unstored then return; end if;
+    or s.deleted_at is not null or s.is_unstored or exists (select 1 from answer_recording_settings x
+      where x.organization_id = s.organization_id and x.mode = 'never') then return; end if;
   if exists (select 1 from messages t where t.session_id = s.id and t.steered_into = m.id
     and t.steered_event is not null) then return; end if;
   perform 1 from agents where id = s.agent_id and deleted_at is null;
@@ -49,11 +50,13 @@ create or replace function replay_of(m messages) returns json language sql stabl
 $$;
 
 -- Marks a message that was just accepted into a fork as the replay of a message, and the fork with its id. The caller's
--- transaction has created both. A replay has one attempt: a failure is its result.
+-- transaction has created both. It has the limits of the original's request, without raises, and one attempt: a failure
+-- is its result.
 create or replace function mark_replay(p_session text, p_message text, p_of text, p_asks_models boolean) returns void
 language plpgsql as $$
 begin
-  update messages set replay_of = p_of, replay_asks_models = p_asks_models, max_attempts = 1
+  update messages set replay_of = p_of, replay_asks_models = p_asks_models, max_attempts = 1,
+      limits = (select o.limits from messages o where o.id = p_of)
     where id = p_message and session_id = p_session and state = 'queued';
   -- Unmarked, it would ask models.
   if not found then raise exception 'message % is not queued in session %', p_message, p_session; end if;

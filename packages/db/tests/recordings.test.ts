@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { sql } from "kysely";
 import {
   agents,
+  answerRecording,
   correctCount,
   dispatch,
   findViolations,
@@ -36,6 +37,13 @@ afterEach(async () => {
     expect(await correctCount(scene.db, place)).toBeUndefined();
   }
   await scene.close();
+});
+
+test("nothing is kept once the organization does not allow it, also not of earlier attempts", async () => {
+  const { turn } = await running();
+  await answerRecording.putAnswerRecordingIfThere(scene.db, scene.organizationId, "never");
+  await complete(turn);
+  expect([await find(turn), await countAnswers(turn)]).toEqual([undefined, 0]);
 });
 
 const max = { rows: 10, bytes: 1_000 };

@@ -7,7 +7,9 @@ import { ConfirmButton } from "../parts/dialog.tsx";
 import { ErrorNote } from "../parts/notes.tsx";
 
 const fromWhen = "It applies from the next attempt of each message on";
-const neverText = `${fromWhen}. Answers that are recorded already stay until their message ends, and are not used.`;
+const neverText =
+  `${fromWhen}. Answers that are recorded already stay until their message ends or their recording expires. ` +
+  "They are not used.";
 const allowedText = `${fromWhen}, to agents whose dari.yml has retries.record_answers.`;
 
 /** A part of the settings page, for admins. */

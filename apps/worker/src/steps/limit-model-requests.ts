@@ -65,13 +65,14 @@ export class ModelRequestLimiter implements TurnGate {
     recorder: ModelRequestRecorder,
     { limits, storeAnswers }: { readonly limits: Limits; readonly storeAnswers: () => Promise<void> },
   ) {
-    const { manifest, answerRecording } = attempt.turn;
+    const { manifest, answerRecording, replay } = attempt.turn;
     this.#attempt = attempt;
     this.#recorder = recorder;
     this.#limits = limits;
     // Without recorded answers, the next attempt would use up the raised limit before it comes as far as this one.
     const isRecorded = manifest.retries.record_answers !== undefined && answerRecording !== "never";
-    this.#canAsk = manifest.limits?.at_limit === "ask" && isRecorded;
+    // No one waits to answer a replay.
+    this.#canAsk = manifest.limits?.at_limit === "ask" && isRecorded && replay === undefined;
     this.#storeAnswers = storeAnswers;
     this.readsBody = limits.tokens !== undefined || limits.costUsd !== undefined;
   }

@@ -8,10 +8,7 @@ import type { WorkerContext } from "../context.ts";
 import { isMetered } from "./limit-model-requests.ts";
 
 /** Returns how the turn ends, or undefined if it can run. */
-export function refuseTurn(
-  context: Pick<WorkerContext, "driver" | "guarantees">,
-  turn: Turn,
-): FinishInput | undefined {
+export function refuseTurn(context: Pick<WorkerContext, "driver" | "guarantees">, turn: Turn): FinishInput | undefined {
   const { driver, guarantees } = context;
   const { missingSecrets, secretBytes, keptSecrets, cancelRequested } = turn;
   if (missingSecrets.length > 0) {
@@ -38,14 +35,17 @@ export function refuseTurn(
   return reason === undefined ? undefined : { ending: "failed", failure: failure("replay_diverged", reason) };
 }
 
+const forbidden = "the organization's setting answer-recording is `never`, so recorded answers are not used";
+
 /** Returns why a replay could cost what its sender does not expect; undefined: it cannot. */
 function refuseReplay(context: Pick<WorkerContext, "guarantees">, turn: Turn): string | undefined {
   const { replay } = turn;
   if (replay === undefined) return undefined;
   // A recording has at least one answer.
   if (replay.answers.length === 0) return `the answers of ${replay.of} have expired, or were deleted with its session`;
+  if (turn.answerRecording === "never") return forbidden;
   if (replay.asksModels || isMetered(context, turn)) return undefined;
-  return "no requests of the agent to models are metered, so they cannot be refused; keep its credential for their host";
+  return "no requests of the agent to models are metered, so they cannot be refused; keep its credential for their host, or name them in `models`";
 }
 
 function refuse(message: string): FinishInput {

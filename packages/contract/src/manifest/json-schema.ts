@@ -180,7 +180,7 @@ export const manifestJsonSchema = {
           description:
             "What a message does at its limit. `stop`: it fails with `budget_exceeded`. `ask`: it waits for an input " +
             "that raises the limit, and its turn runs again from the start with the recorded answers. Requires " +
-            "`retries.record_answers: true`.",
+            "`retries.record_answers`.",
         },
       },
       description: "Limits of each message, for requests that the platform meters.",

@@ -231,14 +231,14 @@ function readCostLimit(value: unknown, report: Report): number | undefined {
 }
 
 /** Returns whether the turn asks for a higher limit. */
-function readAtLimit(value: unknown, { record_answers: isRecorded }: Manifest["retries"], report: Report): boolean {
+function readAtLimit(value: unknown, { record_answers: recorded }: Manifest["retries"], report: Report): boolean {
   const atLimit = value ?? "stop";
   if (atLimit !== "stop" && atLimit !== "ask") report("limits.at_limit", "expected one of 'stop', 'ask'");
   if (atLimit !== "ask") return false;
-  if (isRecorded !== true) {
+  if (recorded === undefined) {
     report(
       "limits.at_limit",
-      "'ask' needs retries.record_answers: true: after the answer the turn runs again from its start, and would pay " +
+      "'ask' needs retries.record_answers: after the answer the turn runs again from its start, and would pay " +
         "for all requests again",
     );
   }

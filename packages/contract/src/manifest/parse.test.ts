@@ -198,7 +198,7 @@ const refused: [title: string, text: string, issues: string[]][] = [
     "an at_limit that would pay twice",
     `${base}limits: {requests: 1, at_limit: ask}`,
     [
-      "limits.at_limit: 'ask' needs retries.record_answers: true: after the answer the turn runs again from its " +
+      "limits.at_limit: 'ask' needs retries.record_answers: after the answer the turn runs again from its " +
         "start, and would pay for all requests again",
     ],
   ],
@@ -378,6 +378,8 @@ describe("comparing manifests", () => {
     expect(parsed(`${base}limits: {tokens: 5, at_limit: stop}`)).toEqual(limited);
     const asking = parsed(`${base}limits: {at_limit: ask}\nretries: {record_answers: true}`);
     expect(asking.limits).toEqual({ at_limit: "ask" });
+    const kept = parsed(`${base}limits: {at_limit: ask}\nretries: {record_answers: {keep_days: 7}}`);
+    expect(kept.limits).toEqual({ at_limit: "ask" });
     expect(compareManifests(asking, parsed(`${base}retries: {record_answers: true}`))).toEqual(["limits.at_limit"]);
   });
 

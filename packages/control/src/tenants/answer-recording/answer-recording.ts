@@ -11,7 +11,8 @@ export async function getAnswerRecording(control: Control, organizationId: strin
 }
 
 /**
- * Applies from the next attempt of each message on. Answers that are recorded already stay until their message ends.
+ * Applies from the next attempt of each message on. Answers that are recorded already stay until their message ends, or
+ * until their recording expires, and are not used.
  * @throws AppError `not_found`
  */
 export async function putAnswerRecording(

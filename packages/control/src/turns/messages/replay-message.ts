@@ -3,7 +3,7 @@
 import type { MessageRecord, RecordingRecord, ReplayMessageRequest } from "@dari/contract";
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
 import { withAuditEntry } from "@dari/control/tenants";
-import { agents, recordings, type Page, type RecordingRow } from "@dari/db";
+import { agents, answerRecording, recordings, type Page, type RecordingRow } from "@dari/db";
 import { AppError, requireFound } from "@dari/domain";
 import { forkSession } from "../sessions/fork-session.ts";
 import { getMessage } from "./get-message.ts";
@@ -35,7 +35,6 @@ export async function replayMessage(
         parts: original.parts.map((part) => (part.type === "text" ? part : { type: part.type, file_id: part.file_id })),
         metadata: original.metadata,
         lane,
-        limits: original.limits,
         pathsOf: { messageId, parts: original.parts.map((part) => (part.type === "text" ? {} : part)) },
       });
       const replay = { sessionId: fork.id, messageId: sent.messageId, of: messageId, asksModels };
@@ -58,6 +57,10 @@ async function requireRecording(control: Control, actor: Actor, original: Messag
   const { id: messageId, session_id: sessionId, status } = original;
   if (status !== "completed") {
     throw new AppError("conflict", `the message is ${status}; only completed messages can be replayed`);
+  }
+  if ((await answerRecording.getAnswerRecording(control.db, actor.organizationId)) === "never") {
+    const how = "recorded answers are not used; set it to `allowed` to replay";
+    throw new AppError("conflict", `the organization's setting answer-recording is \`never\`, so ${how}`);
   }
   const of = { organizationId: actor.organizationId, sessionId, messageId };
   if ((await recordings.findRecording(control.db, of)) !== undefined) return;
