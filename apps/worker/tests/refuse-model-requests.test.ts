@@ -35,15 +35,19 @@ test("what comes after the end of the turn is refused without a reason to fail",
 test("a replay needs answers and, if it may ask no model, a credential that is kept for one", () => {
   const worker = { driver: { name: "bwrap" }, guarantees: { network: "enforced" } } as never;
   const kept = (hosts: string[]) => [{ name: "KEY", hosts, placeholder: "p" }];
-  const turn = (keptSecrets: object[], asksModels: boolean, answers: object[] = [{}]) =>
+  const turn = (keptSecrets: object[], asksModels: boolean, answers: object[] = [{}], more: object = {}) =>
     ({
-      ...{ missingSecrets: [], secretBytes: 0, cancelRequested: false, keptSecrets },
+      ...{ missingSecrets: [], secretBytes: 0, cancelRequested: false, keptSecrets, manifest: {}, ...more },
       replay: { of: "msg_1", asksModels, answers },
     }) as unknown as Turn;
   expect(refuseTurn(worker, turn([], false))).toMatchObject({ failure: { code: "replay_diverged" } });
   expect(refuseTurn(worker, turn(kept(["db.example.com"]), false))).toMatchObject({ ending: "failed" });
   expect(refuseTurn(worker, turn(kept(["api.openai.com"]), false))).toBeUndefined();
   expect(refuseTurn(worker, turn([], true))).toBeUndefined();
+  const declared = { manifest: { models: [{ host: "10.0.0.5:8000", scheme: "http", format: "openai-chat" }] } };
+  expect(refuseTurn(worker, turn([], false, [{}], declared))).toBeUndefined();
+  const forbidden = refuseTurn(worker, turn([], true, [{}], { answerRecording: "never" }));
+  expect(forbidden).toMatchObject({ failure: { message: expect.stringContaining("answer-recording is `never`") } });
   // Its recording has expired since it was sent, so all of it would be live.
   const expired = refuseTurn(worker, turn(kept(["api.openai.com"]), true, []));
   expect(expired).toMatchObject({ failure: { message: expect.stringContaining("the answers of msg_1 have expired") } });

@@ -47,7 +47,11 @@ async function running(leaseMs?: number): Promise<Running> {
 }
 
 async function finish(turn: ClaimedTurn, input: FinishInput): Promise<string | undefined> {
-  const result = await turns.finishIfHeld(scene.db, turn, { failure: agentError, ...input });
+  const result = await turns.finishIfHeld(scene.db, turn, {
+    // One that asks for an input of its agent has no failure.
+    ...(input.ending === "suspended" ? {} : { failure: agentError }),
+    ...input,
+  });
   await dispatch.makeDueRetriesReady(scene.db, 10);
   return result?.recorded;
 }

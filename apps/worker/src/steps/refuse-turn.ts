@@ -45,7 +45,8 @@ function refuseReplay(context: Pick<WorkerContext, "guarantees">, turn: Turn): s
   if (replay.answers.length === 0) return `the answers of ${replay.of} have expired, or were deleted with its session`;
   if (turn.answerRecording === "never") return forbidden;
   if (replay.asksModels || isMetered(context, turn)) return undefined;
-  return "no requests of the agent to models are metered, so they cannot be refused; keep its credential for their host, or name them in `models`";
+  const advice = "keep its credential for their host, or name the host in `models`";
+  return `no requests of the agent to models are metered, so they cannot be refused; ${advice}`;
 }
 
 function refuse(message: string): FinishInput {
