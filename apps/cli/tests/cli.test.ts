@@ -189,6 +189,18 @@ describe("dari deploy", () => {
     expect(Object.keys(bodies)).toContain("DELETE /v1/source-snapshots/src_1");
     await runDari(["deploy", "--agent", "weather", "--force"], { cwd: root.path, environment });
     expect(bodies["POST /v1/agents/weather/versions"]).not.toHaveProperty("only_if_changed");
+    expect(bodies["POST /v1/agents/weather/versions"]).not.toHaveProperty("activate");
+  });
+
+  test("publishes a version without making it active", async () => {
+    await using root = await temporaryTree({ "dari.yml": manifest, "src/agent.ts": "x" });
+    const { url, bodies } = await serveRecorded((call) =>
+      call === "POST /v1/agents/weather/versions" ? [200, published] : undefined,
+    );
+    const environment = { DARI_API_URL: url, DARI_API_KEY: "dari_test" };
+    const ran = await runDari(["deploy", "--agent", "weather", "--no-activate"], { cwd: root.path, environment });
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining("`dari agents activate` makes it active") });
+    expect(bodies["POST /v1/agents/weather/versions"]).toMatchObject({ activate: false });
   });
 
   test("an API of the release before gets only fields that it knows", async () => {

@@ -16,6 +16,7 @@ import { readManifest } from "./manifest.ts";
 
 interface DeployOptions extends PublishOptions {
   readonly dryRun?: boolean;
+  readonly activate: boolean;
 }
 
 export function addDeployCommand(program: Command, io: Io): void {
@@ -25,6 +26,7 @@ export function addDeployCommand(program: Command, io: Io): void {
     .addOption(agentOption("agent to publish to (default: the one this directory was deployed as, or a new one)"))
     .option("--new <name>", "create an agent with this name")
     .option("--force", "publish a version even if nothing has changed")
+    .option("--no-activate", "keep the active version, unless the agent is new; `dari agents activate` makes it active")
     .option("--dry-run", "show what would be uploaded, without any request")
     .action(async (root: string | undefined, options: DeployOptions, command: Command) => {
       if (options.new !== undefined && options.agentId !== undefined) throw invalid("give either --agent or --new");
@@ -58,7 +60,8 @@ async function deploy(context: Context, root: string, options: DeployOptions): P
   output.result({ ...published, version_status: version.status, version, console_url, timings_ms: timings }, () => {
     const what = published.unchanged ? "Nothing has changed:" : "Deployed";
     const as = `${manifest.name} as ${published.agent_id}, version ${version.number} (${version.id})`;
-    return published.unchanged ? `${what} ${as}; publish it again with --force` : `${what} ${as}`;
+    if (published.unchanged) return `${what} ${as}; publish it again with --force`;
+    return options.activate ? `${what} ${as}` : `${what} ${as}; \`dari agents activate\` makes it active`;
   });
   if (!output.isJson) output.progress(`Console: ${console_url}`);
   output.hint(root === "." ? "dari chat" : `cd ${root} && dari chat`);
