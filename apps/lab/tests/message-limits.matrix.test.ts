@@ -131,6 +131,8 @@ isolated("an agent that hides its maximum cannot use more", async () => {
   const send = (body) => fetch(url, { method: "POST", headers, body });
   await (await send('{"max_tokens": 900, "max_tokens": 1}')).text();
   await (await send('{"max_tokens": 2500, "max\\\\u005ftokens": 1}')).text();
+  // One that returns before it is stopped has completed.
+  await new Promise((resolve) => setTimeout(resolve, 60_000));
   return "done";`,
   );
   expect(await send(fleet, session, "go")).toMatchObject(budgetExceeded("can use up to 3,5"));
