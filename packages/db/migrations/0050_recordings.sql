@@ -12,7 +12,7 @@ create table if not exists recordings (
   organization_id text not null,
   agent_id text not null,
   answers int not null,
-  -- Of their objects.
+  -- The bytes of their objects.
   size_bytes bigint not null check (size_bytes >= 0),
   created_at timestamptz not null default clock_timestamp(),
   expires_at timestamptz not null,

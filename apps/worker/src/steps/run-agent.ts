@@ -46,7 +46,7 @@ export type AgentEnding = (
     }
   | { readonly kind: "failed"; readonly failure: Failure }
   | { readonly kind: "suspended"; readonly asked: AskedInput }
-  /** Stopped at a limit of the message, which asks for a higher one. `failure`: if nobody raises it. */
+  /** Stopped at a limit of the message, which asks for a higher one. `failure`: how it ends if the limit stays. */
   | { readonly kind: "limited"; readonly asked: AskedLimit; readonly failure: Failure }
   /** Cancelled, superseded or released: the lease's signal says which. `partialParts`: the agent's output so far. */
   | { readonly kind: "stopped"; readonly partialParts: readonly OutputPart[] }
