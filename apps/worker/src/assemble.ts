@@ -38,12 +38,12 @@ import { StartError, type Logger } from "@dari/runtime";
 import { openDisks, type Disks } from "@dari/workspace";
 import { defaultPlannedSlots, getReservedBytes, type OwnWorkerConfig } from "./config.ts";
 import type { WorkerContext, WorkerSettings } from "./context.ts";
-import { canBoundSandboxes, findMissingCapabilities } from "./missing-capabilities.ts";
-import { startsMax } from "./gate.ts";
-import { countMachineSlots, readMachineLimits } from "./machine-slots.ts";
-import { networkMode } from "./steps/egress-policy.ts";
-import { watchProcessors } from "./busy-processors.ts";
-import { lockWorkDir, type WorkDir } from "./work-dir.ts";
+import { canBoundSandboxes, findMissingCapabilities } from "./capacity/find-missing-capabilities.ts";
+import { startsMax } from "./capacity/gate.ts";
+import { countMachineSlots, readMachineLimits } from "./capacity/count-machine-slots.ts";
+import { networkMode } from "./turn/network/create-egress-policy.ts";
+import { watchProcessors } from "./capacity/watch-processors.ts";
+import { lockWorkDir, type WorkDir } from "./lock-work-dir.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
 /** The worker's settings, and what the program that runs the worker adds. */

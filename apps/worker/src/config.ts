@@ -4,7 +4,7 @@ import { checkServiceSettings, serviceSettings } from "@dari/control/assembly";
 import { defaultBackoff, limits } from "@dari/domain";
 import { integer, oneOf, readConfig, string, type ConfigOf, type ConfigProblem, type Environment } from "@dari/runtime";
 import { EgressRuleError, parseEgressRules } from "@dari/network";
-import { defaultSlotsMax, slotsPerProcessor } from "./machine-slots.ts";
+import { defaultSlotsMax, slotsPerProcessor } from "./capacity/count-machine-slots.ts";
 
 /** Concurrent turns by default, if a fixed amount of memory is set aside for each. */
 export const defaultPlannedSlots = 4;

@@ -11,7 +11,7 @@ import type { Guarantees } from "@dari/sandbox";
 import type { Previews } from "@dari/domain";
 import type { Logger } from "@dari/runtime";
 import type { AgentContext, AgentSettings, SandboxPool, TurnDirectories, TurnMemory } from "@dari/sandbox-pool";
-import type { MissingCapability } from "./missing-capabilities.ts";
+import type { MissingCapability } from "./capacity/find-missing-capabilities.ts";
 
 /** The worker's settings as its parts use them. */
 export interface WorkerSettings extends AgentSettings {

@@ -6,16 +6,16 @@ import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
 import { loop, type HealthChecks, type Loop } from "@dari/runtime";
 import { statfs } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { startBuildFeed } from "./build-feed.ts";
+import { startBuildFeed } from "./build/build-feed.ts";
 import type { WorkerContext } from "./context.ts";
-import { executeTurn, type TurnResult } from "./execute-turn.ts";
-import { createGate, startsMax, type Gate, type Place } from "./gate.ts";
-import { createLeaseKeeper, type LeaseKeeper } from "./lease-keeper.ts";
-import { toRetrySettlement } from "./retry-settlement.ts";
-import { watchMemory } from "./memory-watch.ts";
-import type { MissingCapability } from "./missing-capabilities.ts";
-import { startTurnFeed } from "./turn-feed.ts";
-import type { TurnRun } from "./turn-feed-parts.ts";
+import { executeTurn, type TurnResult } from "./turn/execute-turn.ts";
+import { createGate, startsMax, type Gate, type Place } from "./capacity/gate.ts";
+import { createLeaseKeeper, type LeaseKeeper } from "./turn/lease-keeper.ts";
+import { toRetrySettlement } from "./feeds/settle-retry.ts";
+import { watchMemory } from "./capacity/watch-memory.ts";
+import type { MissingCapability } from "./capacity/find-missing-capabilities.ts";
+import { startTurnFeed } from "./feeds/turn-feed.ts";
+import type { TurnRun } from "./feeds/turn-feed-parts.ts";
 
 export interface Worker {
   readonly running: number;

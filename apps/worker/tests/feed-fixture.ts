@@ -20,10 +20,10 @@ import type { TurnQueue, TurnSource } from "@dari/queue";
 import { createLogger, loop, readConfig } from "@dari/runtime";
 import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
 import { createTestSession, requireService, startFaultProxy, waitUntil, type FaultProxy } from "@dari/testkit";
-import { createGate, type Gate } from "../src/gate.ts";
-import { startTurnFeed } from "../src/turn-feed.ts";
-import type { TurnFeedParts, TurnRun } from "../src/turn-feed-parts.ts";
-import { toRetrySettlement } from "../src/retry-settlement.ts";
+import { createGate, type Gate } from "../src/capacity/gate.ts";
+import { startTurnFeed } from "../src/feeds/turn-feed.ts";
+import type { TurnFeedParts, TurnRun } from "../src/feeds/turn-feed-parts.ts";
+import { toRetrySettlement } from "../src/feeds/settle-retry.ts";
 
 export interface FeedScene extends AsyncDisposable {
   readonly db: Database;

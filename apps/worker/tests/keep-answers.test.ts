@@ -17,9 +17,9 @@ import { createTestAgent, createTestDatabase, createTestMessage, createTestOrgan
 import { createTestSession, testManifest, type TestDatabase } from "@dari/testkit";
 import { openTestStore } from "@dari/testkit/store";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import type { RestoredAttempt } from "../src/attempt.ts";
-import { createAnswerKeeper, type AnswerKeeper } from "../src/steps/keep-answers.ts";
-import { createModelRequestRecorder, type ModelRequestRecorder } from "../src/steps/record-model-requests.ts";
+import type { RestoredAttempt } from "../src/turn/attempt.ts";
+import { createAnswerKeeper, type AnswerKeeper } from "../src/turn/recorders/keep-answers.ts";
+import { createModelRequestRecorder, type ModelRequestRecorder } from "../src/turn/recorders/record-model-requests.ts";
 
 type BlobStore = ReturnType<typeof openTestStore>;
 const notifier: Notifier = { notify: () => {}, subscribe: () => () => undefined, close: () => Promise.resolve() };

@@ -15,7 +15,7 @@ import {
   waitUntil,
   type TestDatabase,
 } from "@dari/testkit";
-import { createLeaseKeeper, type LeaseKeeper } from "../src/lease-keeper.ts";
+import { createLeaseKeeper, type LeaseKeeper } from "../src/turn/lease-keeper.ts";
 
 let database: TestDatabase;
 let place: { organizationId: string; agentId: string };

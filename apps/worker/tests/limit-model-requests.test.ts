@@ -6,8 +6,8 @@ import { dispatch, type ClaimedTurn } from "@dari/db";
 import { failure } from "@dari/domain";
 import type { ModelResult } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
-import type { RestoredAttempt } from "../src/attempt.ts";
-import { isMetered, limitModelRequests } from "../src/steps/limit-model-requests.ts";
+import type { RestoredAttempt } from "../src/turn/attempt.ts";
+import { isMetered, limitModelRequests } from "../src/turn/model-limits/limit-model-requests.ts";
 import {
   claim,
   database,

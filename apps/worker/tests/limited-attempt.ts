@@ -9,9 +9,9 @@ import { createLogger } from "@dari/runtime";
 import type { ModelAdmission, ModelResult } from "@dari/sandbox";
 import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
 import { createTestSession, type TestDatabase } from "@dari/testkit";
-import type { RestoredAttempt } from "../src/attempt.ts";
-import { limitModelRequests } from "../src/steps/limit-model-requests.ts";
-import { createModelRequestRecorder } from "../src/steps/record-model-requests.ts";
+import type { RestoredAttempt } from "../src/turn/attempt.ts";
+import { limitModelRequests } from "../src/turn/model-limits/limit-model-requests.ts";
+import { createModelRequestRecorder } from "../src/turn/recorders/record-model-requests.ts";
 
 export const notifier: Notifier = {
   notify: () => {},

@@ -10,8 +10,8 @@ import { createLogger } from "@dari/runtime";
 import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
 import { createTestSession, endsPostgresReply, startFaultProxy, waitUntil } from "@dari/testkit";
 import type { FaultProxy, TestDatabase } from "@dari/testkit";
-import { toFailureEnding, toStopEnding } from "../src/endings.ts";
-import type { StopReason } from "../src/lease-keeper.ts";
+import { toFailureEnding, toStopEnding } from "../src/turn/failures/choose-ending.ts";
+import type { StopReason } from "../src/turn/lease-keeper.ts";
 
 let database: TestDatabase;
 let place: { organizationId: string; agentId: string };

@@ -5,7 +5,7 @@ import { createWorkerLook } from "@dari/control/turns";
 import { newId } from "@dari/domain";
 import { createLogger } from "@dari/runtime";
 import { describeWith, waitUntil } from "@dari/testkit";
-import { startPulling, type PullFeed } from "../src/pull-feed.ts";
+import { startPulling, type PullFeed } from "../src/feeds/pull-feed.ts";
 import { openFeedScene, type FeedScene } from "./feed-fixture.ts";
 
 describeWith("redis", "direct pull", () => {

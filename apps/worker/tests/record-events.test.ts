@@ -9,9 +9,9 @@ import { createScrubber, limits, newId, type Notifier } from "@dari/domain";
 import { createLogger } from "@dari/runtime";
 import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
 import { createTestSession, waitUntil, type TestDatabase } from "@dari/testkit";
-import type { RestoredAttempt } from "../src/attempt.ts";
-import type { BatchTimes } from "../src/steps/batch-events.ts";
-import { createEventRecorder } from "../src/steps/record-events.ts";
+import type { RestoredAttempt } from "../src/turn/attempt.ts";
+import type { BatchTimes } from "../src/turn/recorders/batch-events.ts";
+import { createEventRecorder } from "../src/turn/recorders/record-events.ts";
 
 let database: TestDatabase;
 let place: { organizationId: string; agentId: string };

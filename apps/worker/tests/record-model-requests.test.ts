@@ -10,8 +10,8 @@ import { createLogger } from "@dari/runtime";
 import type { ModelRequest, ModelResult } from "@dari/sandbox";
 import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
 import { createTestSession, type TestDatabase } from "@dari/testkit";
-import type { RestoredAttempt } from "../src/attempt.ts";
-import { createModelRequestRecorder } from "../src/steps/record-model-requests.ts";
+import type { RestoredAttempt } from "../src/turn/attempt.ts";
+import { createModelRequestRecorder } from "../src/turn/recorders/record-model-requests.ts";
 
 const notifier: Notifier = { notify: () => {}, subscribe: () => () => undefined, close: () => Promise.resolve() };
 const log = createLogger({ name: "record-model-requests", level: "silent" });

@@ -14,8 +14,8 @@ import { createTestAgent, createTestDatabase, createTestMessage, createTestOrgan
 import { createTestSession, waitUntil, type TestDatabase } from "@dari/testkit";
 import { openTestStore } from "@dari/testkit/store";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import type { RestoredAttempt } from "../src/attempt.ts";
-import { createValueRecorder } from "../src/steps/record-values.ts";
+import type { RestoredAttempt } from "../src/turn/attempt.ts";
+import { createValueRecorder } from "../src/turn/recorders/record-values.ts";
 
 type BlobStore = ReturnType<typeof openTestStore>;
 const notifier: Notifier = { notify: () => {}, subscribe: () => () => undefined, close: () => Promise.resolve() };

@@ -2,8 +2,8 @@
 
 import type { Turn } from "@dari/control/turns";
 import { expect, test } from "@jest/globals";
-import { refuseModelRequests } from "../src/steps/refuse-model-requests.ts";
-import { refuseTurn } from "../src/steps/refuse-turn.ts";
+import { refuseModelRequests } from "../src/turn/model-limits/refuse-model-requests.ts";
+import { refuseTurn } from "../src/turn/steps/refuse-turn.ts";
 
 const unknown = { tokensMax: null, inputMax: null, model: null };
 const request = { host: "api.openai.com", format: "openai-chat", ...unknown } as const;

@@ -8,7 +8,7 @@ import { limits } from "@dari/domain";
 import { createLogger, loop, type Loop } from "@dari/runtime";
 import { createTestOrganizations, describeWith, fillBacklog, requireService, waitUntil } from "@dari/testkit";
 import { openBoard, type Board } from "../../../packages/queue/tests/board.ts";
-import { createGate } from "../src/gate.ts";
+import { createGate } from "../src/capacity/gate.ts";
 import { openFeedScene, type FeedScene } from "./feed-fixture.ts";
 
 const retries = 2_000;

@@ -9,8 +9,8 @@ import { createTestAgent, createTestDatabase, createTestFile, createTestMessage 
 import { createTestOrganization, createTestSession, type TestDatabase } from "@dari/testkit";
 import { openDatabase, type ClaimedTurn } from "@dari/db";
 import type { WorkerContext } from "../src/context.ts";
-import { executeTurn } from "../src/execute-turn.ts";
-import { createGate } from "../src/gate.ts";
+import { executeTurn } from "../src/turn/execute-turn.ts";
+import { createGate } from "../src/capacity/gate.ts";
 
 let database: TestDatabase;
 let place: { organizationId: string; agentId: string };

@@ -2,7 +2,7 @@
 // one gate.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { watchConsumer } from "./consumer-watchdog.ts";
+import { watchConsumer } from "./watch-consumer.ts";
 import { fetchJobs } from "./job-feed.ts";
 import { startPulling } from "./pull-feed.ts";
 import type { FeedContext, TurnFeedParts } from "./turn-feed-parts.ts";

@@ -3,7 +3,7 @@
 
 import { limits, type Scrubber } from "@dari/domain";
 import type { OutputPart } from "@dari/harness";
-import { createTextsScrubber } from "./scrub-texts.ts";
+import { createTextsScrubber } from "../scrub/scrub-texts.ts";
 
 export interface TextCollector {
   /**

@@ -4,8 +4,8 @@
 import type { Turn } from "@dari/control/turns";
 import type { FinishInput } from "@dari/db";
 import { failure, limits } from "@dari/domain";
-import type { WorkerContext } from "../context.ts";
-import { isMetered } from "./limit-model-requests.ts";
+import type { WorkerContext } from "../../context.ts";
+import { isMetered } from "../model-limits/limit-model-requests.ts";
 
 /** Returns how the turn ends, or undefined if it can run. */
 export function refuseTurn(context: Pick<WorkerContext, "driver" | "guarantees">, turn: Turn): FinishInput | undefined {

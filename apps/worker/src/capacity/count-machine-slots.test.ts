@@ -1,7 +1,7 @@
 // How many turns a machine can run.
 
 import { expect, test } from "@jest/globals";
-import { countMachineSlots, readMachineLimits } from "./machine-slots.ts";
+import { countMachineSlots, readMachineLimits } from "./count-machine-slots.ts";
 
 test.each([
   [{ openFiles: 1_048_576, processes: 4_194_304, processors: 2 }, 400],

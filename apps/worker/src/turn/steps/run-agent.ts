@@ -22,20 +22,25 @@ import {
 } from "@dari/sandbox-pool";
 import type { RestoredAttempt } from "../attempt.ts";
 import { callAgent, type AgentCall } from "./call-agent.ts";
-import { createTextCollector } from "./collect-text.ts";
-import { toExceededFailure, toShortageFailure, wasEndedByMachine, withMemoryLimit } from "./exceeded-failure.ts";
-import { createAnswerKeeper } from "./keep-answers.ts";
-import { logEgress } from "./log-egress.ts";
-import { logUnreachableHosts } from "./log-unreachable-hosts.ts";
-import { createEventRecorder } from "./record-events.ts";
-import { startLogRecorder } from "./record-logs.ts";
-import { isMetered, limitModelRequests } from "./limit-model-requests.ts";
-import { refuseModelRequests } from "./refuse-model-requests.ts";
-import { createModelRequestRecorder } from "./record-model-requests.ts";
-import { createValueRecorder } from "./record-values.ts";
-import { createPieceScrubber } from "./scrub-pieces.ts";
-import { scrubStack } from "./scrub-turn.ts";
-import { startPreviewSender } from "./send-previews.ts";
+import { createTextCollector } from "../recorders/collect-text.ts";
+import {
+  toExceededFailure,
+  toShortageFailure,
+  wasEndedByMachine,
+  withMemoryLimit,
+} from "../failures/describe-exceeded-limit.ts";
+import { createAnswerKeeper } from "../recorders/keep-answers.ts";
+import { logEgress } from "../network/log-egress.ts";
+import { logUnreachableHosts } from "../network/log-unreachable-hosts.ts";
+import { createEventRecorder } from "../recorders/record-events.ts";
+import { startLogRecorder } from "../recorders/record-logs.ts";
+import { isMetered, limitModelRequests } from "../model-limits/limit-model-requests.ts";
+import { refuseModelRequests } from "../model-limits/refuse-model-requests.ts";
+import { createModelRequestRecorder } from "../recorders/record-model-requests.ts";
+import { createValueRecorder } from "../recorders/record-values.ts";
+import { createPieceScrubber } from "../scrub/scrub-pieces.ts";
+import { scrubStack } from "../scrub/scrub-turn.ts";
+import { startPreviewSender } from "../recorders/send-previews.ts";
 
 export type AgentEnding = (
   | {

@@ -5,8 +5,8 @@ import type { Turn } from "@dari/control/turns";
 import type { ClaimedTurn } from "@dari/db";
 import type { PendingKeep } from "@dari/sandbox-pool";
 import type { LentFiles } from "@dari/workspace";
-import type { WorkerContext } from "./context.ts";
-import type { Place } from "./gate.ts";
+import type { WorkerContext } from "../context.ts";
+import type { Place } from "../capacity/gate.ts";
 import type { HeldLease } from "./lease-keeper.ts";
 import type { Stopwatch } from "./stopwatch.ts";
 

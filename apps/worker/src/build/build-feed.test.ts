@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import { createLogger } from "@dari/runtime";
 import { waitUntil } from "@dari/testkit";
 import { claimNext, startBuildFeed } from "./build-feed.ts";
-import type { WorkerContext } from "./context.ts";
+import type { WorkerContext } from "../context.ts";
 
 /** Claims from `waiting`, in its order, for a worker that runs `running`. */
 async function next(

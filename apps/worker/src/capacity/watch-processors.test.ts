@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { watchProcessors } from "./busy-processors.ts";
+import { watchProcessors } from "./watch-processors.ts";
 
 let dir: string;
 beforeAll(() => {

@@ -14,15 +14,15 @@ import {
 } from "@dari/harness";
 import type { Sandbox } from "@dari/sandbox";
 import type { RestoredAttempt } from "../attempt.ts";
-import type { AnswerKeeper } from "./keep-answers.ts";
-import type { TextCollector } from "./collect-text.ts";
-import type { EventRecorder } from "./record-events.ts";
-import type { ValueRecorder } from "./record-values.ts";
-import type { LogRecorder } from "./record-logs.ts";
-import type { ModelRequestRecorder } from "./record-model-requests.ts";
-import type { TurnGate } from "./turn-gate.ts";
-import type { PieceScrubber } from "./scrub-pieces.ts";
-import type { PreviewSender } from "./send-previews.ts";
+import type { AnswerKeeper } from "../recorders/keep-answers.ts";
+import type { TextCollector } from "../recorders/collect-text.ts";
+import type { EventRecorder } from "../recorders/record-events.ts";
+import type { ValueRecorder } from "../recorders/record-values.ts";
+import type { LogRecorder } from "../recorders/record-logs.ts";
+import type { ModelRequestRecorder } from "../recorders/record-model-requests.ts";
+import type { TurnGate } from "../model-limits/turn-gate.ts";
+import type { PieceScrubber } from "../scrub/scrub-pieces.ts";
+import type { PreviewSender } from "../recorders/send-previews.ts";
 
 /** An attempt whose agent is called, and the receivers of the agent's output. */
 export interface AgentCall {

@@ -2,7 +2,7 @@
 
 import { listSdkFiles, sdkLeftovers, type ImageCache, type SdkFile } from "@dari/builder";
 import { lendFiles, type LentFiles } from "@dari/workspace";
-import type { WorkerContext } from "../context.ts";
+import type { WorkerContext } from "../../context.ts";
 
 const imagesMax = 1_000;
 /** The files of each unpacked image, by its directory. An image never changes, so the list is cached. */

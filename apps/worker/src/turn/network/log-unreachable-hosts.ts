@@ -4,9 +4,9 @@
 import { isIP } from "node:net";
 import type { Turn } from "@dari/control/turns";
 import { decideEgress, isPublicAddress } from "@dari/network";
-import type { WorkerContext } from "../context.ts";
-import { createEgressPolicy } from "./egress-policy.ts";
-import type { LogRecorder } from "./record-logs.ts";
+import type { WorkerContext } from "../../context.ts";
+import { createEgressPolicy } from "./create-egress-policy.ts";
+import type { LogRecorder } from "../recorders/record-logs.ts";
 
 const valueCharsMax = 2_048;
 

@@ -2,7 +2,7 @@
 
 import type { ClaimedTurn, FinishInput } from "@dari/db";
 import { backoffMs, defaultBackoff, failure, isRetryable, type Failure } from "@dari/domain";
-import type { HeldLease, StopReason } from "./lease-keeper.ts";
+import type { HeldLease, StopReason } from "../lease-keeper.ts";
 
 interface EndingContext {
   readonly settings: { readonly backoffFirstMs: number };

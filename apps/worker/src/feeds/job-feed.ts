@@ -3,7 +3,7 @@
 import { claimTurn, type TurnClaim } from "@dari/control/turns";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Place } from "./gate.ts";
+import type { Place } from "../capacity/gate.ts";
 import type { FeedContext, TurnFeedParts, TurnRun } from "./turn-feed-parts.ts";
 
 const errorPauseMs = 500;

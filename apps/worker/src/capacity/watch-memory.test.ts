@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import { checkHealth, createLogger } from "@dari/runtime";
 import { waitUntil } from "@dari/testkit";
 import { createGate } from "./gate.ts";
-import { watchMemory } from "./memory-watch.ts";
+import { watchMemory } from "./watch-memory.ts";
 
 test("it is logged with its numbers and fails the check, until there is memory again", async () => {
   const lines: Record<string, unknown>[] = [];

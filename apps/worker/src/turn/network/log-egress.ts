@@ -2,8 +2,8 @@
 
 import type { Turn } from "@dari/control/turns";
 import type { EgressRecord } from "@dari/sandbox";
-import type { WorkerContext } from "../context.ts";
-import type { LogRecorder } from "./record-logs.ts";
+import type { WorkerContext } from "../../context.ts";
+import type { LogRecorder } from "../recorders/record-logs.ts";
 
 /** Maximum number of lines of one attempt at the usual level. One more line says that further lines are left out. */
 const linesMax = 500;

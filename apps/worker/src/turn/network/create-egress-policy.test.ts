@@ -3,7 +3,7 @@
 import type { Turn } from "@dari/control/turns";
 import { decideEgress, type EgressPolicy } from "@dari/network";
 import { describe, expect, test } from "@jest/globals";
-import { createEgressPolicy } from "./egress-policy.ts";
+import { createEgressPolicy } from "./create-egress-policy.ts";
 
 const platform = { mode: "open", rules: [] } as const;
 const everything = { mode: "open", hosts: [] } as const;

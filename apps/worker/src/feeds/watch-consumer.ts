@@ -3,7 +3,7 @@
 
 import { loop } from "@dari/runtime";
 import type { TurnSource } from "@dari/queue";
-import type { Gate } from "./gate.ts";
+import type { Gate } from "../capacity/gate.ts";
 import type { FeedContext } from "./turn-feed-parts.ts";
 
 export interface WatchedConsumer {

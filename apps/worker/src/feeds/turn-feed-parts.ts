@@ -3,8 +3,8 @@
 import type { WorkerLook } from "@dari/control/turns";
 import type { Claimant, ClaimedTurn } from "@dari/db";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
-import type { WorkerContext } from "./context.ts";
-import type { Gate, Place } from "./gate.ts";
+import type { WorkerContext } from "../context.ts";
+import type { Gate, Place } from "../capacity/gate.ts";
 
 export interface TurnRun {
   /** How to settle the turn's job. */

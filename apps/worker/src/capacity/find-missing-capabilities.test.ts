@@ -2,7 +2,7 @@
 
 import { expect, test } from "@jest/globals";
 import { adviseOnNamespaces, type Guarantees, type Machine } from "@dari/sandbox";
-import { findMissingCapabilities, type MachineState } from "./missing-capabilities.ts";
+import { findMissingCapabilities, type MachineState } from "./find-missing-capabilities.ts";
 
 const limits = { memory: "watched", processes: "watched" } as Guarantees["limits"];
 const bounded = { memory: "per_sandbox", processes: "per_sandbox" } as Guarantees["limits"];

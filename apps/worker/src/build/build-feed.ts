@@ -25,7 +25,7 @@ import { limits } from "@dari/domain";
 import { loop, type Loop } from "@dari/runtime";
 import { removeTree } from "@dari/native";
 import { withHostUser } from "@dari/sandbox";
-import type { WorkerContext } from "./context.ts";
+import type { WorkerContext } from "../context.ts";
 
 /** A notification starts a claim at once. */
 const claimEveryMs = 2_000;

@@ -1,7 +1,7 @@
 // A failure at a limit names the limit and its value.
 
 import { expect, test } from "@jest/globals";
-import { toExceededFailure, toShortageFailure, wasEndedByMachine, withMemoryLimit } from "./exceeded-failure.ts";
+import { toExceededFailure, toShortageFailure, wasEndedByMachine, withMemoryLimit } from "./describe-exceeded-limit.ts";
 
 const boundedAt = (bytes: number) => ({ bytes, setting: "DARI_TURN_MEMORY_MAX_BYTES" });
 const limits = {

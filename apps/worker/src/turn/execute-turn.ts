@@ -5,16 +5,16 @@ import { openWorkspace } from "@dari/control/storage";
 import { finishTurn, loadTurn, type Turn } from "@dari/control/turns";
 import type { ClaimedTurn, FinishInput, FinishResult } from "@dari/db";
 import type { Attempt, RestoredAttempt } from "./attempt.ts";
-import { classifyFailure } from "./classify-failure.ts";
-import type { WorkerContext } from "./context.ts";
-import { toFailureEnding, toStopEnding } from "./endings.ts";
-import type { Place } from "./gate.ts";
+import { classifyFailure } from "./failures/classify-failure.ts";
+import type { WorkerContext } from "../context.ts";
+import { toFailureEnding, toStopEnding } from "./failures/choose-ending.ts";
+import type { Place } from "../capacity/gate.ts";
 import type { HeldLease } from "./lease-keeper.ts";
 import { lendBundleFiles } from "./steps/lend-bundle-files.ts";
 import { refuseTurn } from "./steps/refuse-turn.ts";
 import { runAgent } from "./steps/run-agent.ts";
 import { saveTurn } from "./steps/save-turn.ts";
-import { createScrubbedLogger, scrubEnding } from "./steps/scrub-turn.ts";
+import { createScrubbedLogger, scrubEnding } from "./scrub/scrub-turn.ts";
 import { startStopwatch } from "./stopwatch.ts";
 
 export interface TurnResult extends FinishResult {

@@ -7,9 +7,9 @@ import type { ReservationResult } from "@dari/db";
 import { modelRequestLimits } from "@dari/domain";
 import { isModelHost, type ModelAdmission, type RequestToAdmit } from "@dari/sandbox";
 import type { RestoredAttempt } from "../attempt.ts";
-import type { WorkerContext } from "../context.ts";
+import type { WorkerContext } from "../../context.ts";
 import { describeRefusal, reachedLimitOf, type Limits } from "./describe-limit.ts";
-import type { ModelRequestRecorder } from "./record-model-requests.ts";
+import type { ModelRequestRecorder } from "../recorders/record-model-requests.ts";
 import { TurnRefusal, turnEnded, type TurnGate } from "./turn-gate.ts";
 
 /** How long a request waits for the results of others, in milliseconds. SDKs wait as long for an answer. */

@@ -8,9 +8,9 @@ import { failure, type Failure } from "@dari/domain";
 import type { OutputPart } from "@dari/harness";
 import { resolvePath, removeLentFiles, type Tree } from "@dari/workspace";
 import type { RestoredAttempt } from "../attempt.ts";
-import { toFailureEnding, toStopEnding } from "../endings.ts";
+import { toFailureEnding, toStopEnding } from "../failures/choose-ending.ts";
 import type { AgentEnding } from "./run-agent.ts";
-import { renderIgnoredFile } from "./scrub-turn.ts";
+import { renderIgnoredFile } from "../scrub/scrub-turn.ts";
 
 /** Maximum number of ignored paths that are written to the attempt's log. */
 const ignoredShownMax = 100;
