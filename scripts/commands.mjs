@@ -10,6 +10,8 @@ import { becomeNode, homeEnv, runForeground, runNode } from "./spawn.mjs";
 
 const { execPath } = process;
 
+const rings = ["matrix", "nightly"];
+
 const commands = {
   quickstart: async (args) =>
     becomeNode(execPath, [at("apps/standalone/src/quickstart.ts"), ...args], { env: await bubblewrapEnv() }),
@@ -34,9 +36,14 @@ const commands = {
   // Chaos and benchmarks by their path below apps/lab/src: `npm run lab -- chaos/run --smoke`.
   lab: ([program = "", ...args]) =>
     runNode(execPath, ["--disable-warning=ExperimentalWarning", at(`apps/lab/src/${program}.ts`), ...args]),
-  // A path that names a matrix suite runs it.
-  test: (args) => (args.some((arg) => arg.includes(".matrix")) ? commands["test:matrix"](args) : runJest(args)),
-  "test:matrix": (args) => runJest(args, { DARI_TEST_MATRIX: "1" }),
+  // A path that names a suite of another ring runs it.
+  test: (args) =>
+    runJest(
+      args,
+      rings.find((ring) => args.some((arg) => arg.includes(`.${ring}`))),
+    ),
+  "test:matrix": (args) => runJest(args, "matrix"),
+  "test:nightly": (args) => runJest(args, "nightly"),
   check: (args) => {
     // All members as one program, so that each file is read once; the console alone knows the browser. One check after
     // the other: each keeps all cores busy. What has not changed since it passed is not checked again.
@@ -49,10 +56,15 @@ const commands = {
 };
 
 // Tests wait for services and programs half of their time, so there are more of them than cores.
-function runJest(args, env = {}) {
+function runJest(args, ring = "default") {
   const hasWorkers = args.some((arg) => /^(-w|-i|--maxWorkers|--runInBand)/.test(arg));
   const workers = hasWorkers ? [] : [`--maxWorkers=${availableParallelism() + 1}`];
-  return runForeground(execPath, [at("node_modules/jest/bin/jest.js"), ...workers, ...args], { env });
+  // Last, because jest takes the paths that follow for further reporters.
+  const reporters = ["default", at("packages/tooling/jest/slowest-suites.mjs")].map((name) => `--reporters=${name}`);
+  const last = args.includes("--slowest") ? reporters : [];
+  const given = args.filter((arg) => arg !== "--slowest");
+  const jest = [at("node_modules/jest/bin/jest.js"), ...workers, ...given, ...last];
+  return runForeground(execPath, jest, { env: { DARI_TEST_RING: ring } });
 }
 
 export const commandNames = Object.keys(commands);

@@ -30,7 +30,11 @@ const jest = spawn(
     ...(pattern === undefined ? [] : ["--testNamePattern", pattern]),
     ...files,
   ],
-  { cwd: checkout, stdio: "inherit", env: { ...programEnvironment(), DARI_TEST_MATRIX: "1", DARI_TEST_SDKS: "all" } },
+  {
+    cwd: checkout,
+    stdio: "inherit",
+    env: { ...programEnvironment(), DARI_TEST_RING: "matrix", DARI_TEST_SDKS: "all" },
+  },
 );
 const [code] = (await once(jest, "exit")) as [number | null];
 process.exitCode = code ?? 1;

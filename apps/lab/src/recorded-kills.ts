@@ -30,7 +30,7 @@ const jest = spawn(
     stdio: "inherit",
     env: {
       ...programEnvironment(),
-      DARI_TEST_MATRIX: "1",
+      DARI_TEST_RING: "matrix",
       DARI_TEST_KILLS: JSON.stringify({ ...kills, agents: flags.values.agents.split(",") }),
     },
   },
