@@ -107,7 +107,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     db,
     blobs,
     notifier,
-    feeds: createSessionFeeds({ db, notifier, previews, log: logger }),
+    feeds: createSessionFeeds({ db, notifier, previews, log: logger, pollMs: 100 }),
     streams: createStreamLimiter(),
     scratch: createScratchSpace(),
     sealer: createSealer(new Redacted(randomBytes(32))),

@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { snapshots, turns, type ClaimedTurn, type FinishInput } from "@dari/db";
+import { finishTurn } from "@dari/control/turns";
 import { failure, newId } from "@dari/domain";
 import { diff, emptyTree, save, scan } from "@dari/workspace";
 import type { TestApi } from "./api-fixture.ts";
@@ -21,15 +22,15 @@ export async function claim(api: TestApi): Promise<ClaimedTurn> {
 }
 
 export async function finish(api: TestApi, turn: ClaimedTurn, input: FinishInput): Promise<void> {
-  const result = await turns.finishIfHeld(api.db, turn, input);
+  const result = await finishTurn(api.control, turn, api.org.organizationId, input);
   if (result?.recorded !== input.ending) throw new Error(`recorded ${result?.recorded}`);
-  api.control.notifier.notify("message", turn.messageId);
 }
 
 /** Records a tool call of the running attempt. */
 export async function callTool(api: TestApi, turn: ClaimedTurn): Promise<void> {
   const data = { call_id: "call_1", name: "read", kind: "function", arguments: {} };
   await turns.appendEventsIfHeld(api.db, turn, [{ type: "tool.call_requested", data, number: 1 }]);
+  api.control.notifier.notify("session", turn.sessionId);
 }
 
 /** Returns the attempts of a session's tool calls, as its events say. At least one. */

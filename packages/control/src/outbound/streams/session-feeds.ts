@@ -7,8 +7,7 @@ import { apiKeys, events, sessionTokens, sessions, signIns, type Database, type 
 import { createListeners, isId, type Log, type Notifier, type Previews } from "@dari/domain";
 import { createSessionFeed } from "./session-feed.ts";
 
-/** Maximum delay if a notification is lost, in milliseconds. */
-const pollMs = 1_000;
+const defaultPollMs = 1_000;
 const pollChunk = 1_000;
 const readLimit = 200;
 /** How long events stay in memory, in milliseconds. */
@@ -26,6 +25,8 @@ export interface FeedsContext {
   readonly notifier: Notifier;
   readonly previews: Previews;
   readonly log: Log;
+  /** Maximum delay if a notification is lost, in milliseconds (default 1,000). */
+  readonly pollMs?: number;
 }
 
 export function createSessionFeeds(context: FeedsContext): SessionFeeds {
@@ -39,7 +40,7 @@ export function createSessionFeeds(context: FeedsContext): SessionFeeds {
       tokens.delete(keyId);
     },
   });
-  const poll = createPoll(async () => {
+  const poll = createPoll(context.pollMs ?? defaultPollMs, async () => {
     await pollKeys(context, { keyIds, tokens }, (keyId) => revocations.call(keyId, undefined));
     await pollSessions(context, entries);
   });
@@ -79,8 +80,8 @@ export function createSessionFeeds(context: FeedsContext): SessionFeeds {
   };
 }
 
-/** Calls `work` once a second while started, one call at a time. */
-function createPoll(work: () => Promise<void>) {
+/** Calls `work` every `everyMs` while started, one call at a time. */
+function createPoll(everyMs: number, work: () => Promise<void>) {
   let timer: NodeJS.Timeout | undefined;
   let working = false;
   return {
@@ -89,7 +90,7 @@ function createPoll(work: () => Promise<void>) {
         if (working) return;
         working = true;
         void work().finally(() => (working = false));
-      }, pollMs).unref();
+      }, everyMs).unref();
     },
     stop(): void {
       clearInterval(timer);
@@ -176,7 +177,7 @@ function* chunksOf(ids: readonly string[]): Generator<readonly string[]> {
   for (let from = 0; from < ids.length; from += pollChunk) yield ids.slice(from, from + pollChunk);
 }
 
-/** Logs a failure. The next poll, a second later, tries again. */
+/** Logs a failure. The next poll tries again. */
 function noteFailure(context: FeedsContext, error: unknown): void {
   context.log.warn({ err: error }, "stream.read_failed");
 }
