@@ -1,4 +1,5 @@
-// The areas of packages/control: which may import which, and that each is imported only through its index.
+// The areas of packages/control: which may import which, and that each is imported only through its index. The queries
+// of packages/db are in folders of the same names.
 
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
@@ -68,5 +69,26 @@ describe("areas of control", () => {
     });
     expect(exported.length).toBeGreaterThan(100);
     expect(exported.filter((name) => !used.has(name))).toEqual([]);
+  });
+});
+
+describe("areas of queries", () => {
+  const queries = "packages/db/src/queries/";
+  const areaOfQuery = (file: string): number => areas.indexOf(file.slice(queries.length).split("/")[0] ?? "");
+  const found = sourceFiles.filter(({ path: file }) => file.startsWith(queries));
+
+  test("every file is in an area of control", () => {
+    expect(found.length).toBeGreaterThan(50);
+    expect(found.filter(({ path: file }) => areaOfQuery(file) < 0).map(({ path: file }) => file)).toEqual([]);
+  });
+
+  test("an area imports lower areas only", () => {
+    const up = found.flatMap(({ path: file, text }) =>
+      importsOf(file, text)
+        .map(({ specifier }) => path.posix.join(path.posix.dirname(file), specifier))
+        .filter((target) => target.startsWith(queries) && areaOfQuery(target) > areaOfQuery(file))
+        .map((target) => `${file}: ${target} is in a higher area`),
+    );
+    expect(up).toEqual([]);
   });
 });
