@@ -35,38 +35,46 @@ import { resolveLast } from "./last-used.ts";
 import { globalOptions } from "./options.ts";
 import { createOutput } from "./output.ts";
 
-/** Runs the command line `argv` (without node and script) and returns the exit code. */
+/** Why a command ends whose reader has closed the pipe (`| head`). That is not a failure. */
+const closedPipe = new Error("the reader closed the pipe");
+
+/** Runs the command line `argv` (without node and script) on this process's streams, and returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   const interruption = new AbortController();
   const interrupt = (): void => interruption.abort();
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
   const { stdin, stdout, stderr } = process;
-  let hasReader = true;
-  // A reader that closes the pipe (`| head`) is not a failure. Interrupt the command, which would continue to write.
+  // Interrupt the command, which would continue to write.
   const noticeClosedPipe = (error: NodeJS.ErrnoException): void => {
     if (error.code !== "EPIPE") throw error;
-    hasReader = false;
-    interrupt();
+    interruption.abort(closedPipe);
   };
   stdout.on("error", noticeClosedPipe);
   const io: Io = { stdin, stdout, stderr, environment: processEnvironment(), signal: interruption.signal };
+  try {
+    return await runCommandLine(argv, io);
+  } finally {
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+    stdout.off("error", noticeClosedPipe);
+  }
+}
+
+/** Runs the command line `argv` on the streams and with the environment of `io`, and returns the exit code. */
+export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
   try {
     await createProgram(io).parseAsync(argv, { from: "user" });
     return exitCodes.ok;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.invalid;
-    if (!hasReader) return exitCodes.ok;
-    if (interruption.signal.aborted) {
-      stderr.write("dari: interrupted; messages and builds that were already started continue\n");
+    if (io.signal.reason === closedPipe) return exitCodes.ok;
+    if (io.signal.aborted) {
+      io.stderr.write("dari: interrupted; messages and builds that were already started continue\n");
       return exitCodes.interrupted;
     }
     createOutput(io, argv.includes("--json")).error(error);
     return exitCodeOf(error);
-  } finally {
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
-    stdout.off("error", noticeClosedPipe);
   }
 }
 

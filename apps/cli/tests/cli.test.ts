@@ -1,4 +1,4 @@
-// Tests the command as a separate process against a small HTTP server on loopback.
+// Tests the command against a small HTTP server on loopback.
 
 import { dariRelease } from "@dari/contract";
 import { afterEach, describe, expect, test } from "@jest/globals";
@@ -9,7 +9,7 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { runDari, temporaryTree, writeTree } from "./run-dari.ts";
+import { runDari, spawnDari, temporaryTree, writeTree } from "./run-dari.ts";
 
 const manifest = "name: demo\nsdk: pi\nentrypoint: src/agent.ts:agent\n";
 let server: Server | undefined;
@@ -33,7 +33,7 @@ function reply(response: ServerResponse, status: number, body: unknown): void {
 describe("usage", () => {
   test("--help lists the commands and the exit codes", async () => {
     await using root = await temporaryTree({});
-    const { code, stdout } = await runDari(["--help"], { cwd: root.path });
+    const { code, stdout } = await spawnDari(["--help"], { cwd: root.path });
     expect(code).toBe(0);
     const commands = ["init", "deploy", "manifest", "session", "message", "files", "agents", "credentials", "org"];
     for (const command of commands) {
@@ -61,7 +61,7 @@ describe("usage", () => {
 
   test("a platform that is not there is exit code 7", async () => {
     await using root = await temporaryTree({});
-    const { code, stderr } = await runDari(["agents", "list", "--api-url", "http://127.0.0.1:1"], { cwd: root.path });
+    const { code, stderr } = await spawnDari(["agents", "list", "--api-url", "http://127.0.0.1:1"], { cwd: root.path });
     expect(code).toBe(7);
     expect(stderr).toMatch(/^dari: cannot reach http:\/\/127\.0\.0\.1:1: .*\n.*--api-url, DARI_API_URL/);
   });
@@ -82,7 +82,7 @@ describe("usage", () => {
 
   test("--version is the release", async () => {
     await using root = await temporaryTree({});
-    const { code, stdout } = await runDari(["--version"], { cwd: root.path });
+    const { code, stdout } = await spawnDari(["--version"], { cwd: root.path });
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${dariRelease}\n` });
     // Only the command itself has it, so it is not among other commands' options.
     const { stdout: help } = await runDari(["agents", "list", "--help"], { cwd: root.path });
@@ -93,7 +93,7 @@ describe("usage", () => {
     await using root = await temporaryTree({});
     const runsFrom = async (home: string): Promise<boolean> => {
       const environment = { HOME: home, NODE_COMPILE_CACHE: "" };
-      expect((await runDari(["--version"], { cwd: root.path, environment })).code).toBe(0);
+      expect((await spawnDari(["--version"], { cwd: root.path, environment })).code).toBe(0);
       return existsSync(join(home, ".cache", "dari")) && readdirSync(join(home, ".cache", "dari")).length > 0;
     };
     expect(await runsFrom(root.path)).toBe(true);

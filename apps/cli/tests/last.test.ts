@@ -17,13 +17,16 @@ beforeAll(async () => {
   server = createServer((request, response) => {
     const key = request.headers.authorization?.slice("Bearer dari_".length) ?? "";
     const call = `${request.method} ${request.url}`;
+    const isRepeat = calls.at(-1) === call;
     calls.push(call);
     const session = `sess_${key}`;
     const body =
       call === "GET /v1/me"
         ? { organization: { id: `org_${key[0]}` } }
         : { id: session, agent_id: `agt_${key}`, status: "idle", active_version_id: null, last_message_id: newest };
-    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
+    // A stream without an event is opened again, and ends if its message is gone.
+    if (isRepeat && call.endsWith("/stream")) response.statusCode = 404;
+    response.writeHead(response.statusCode, { "content-type": "application/json" }).end(JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -9,7 +9,7 @@ const program = new URL("native-process.mjs", import.meta.url);
 
 const memberOf = /\/(apps|packages)\/[^/]+\//;
 /** Tests of these members read the children of their process. */
-const ownProcess = /\/(apps\/lab|apps\/cli|packages\/(sandbox|sandbox-pool|embedded))\//;
+const ownProcess = /\/(apps\/lab|packages\/(sandbox|sandbox-pool|embedded))\//;
 /** The files of these take longest, and run first. One that begins last would keep only one core busy. */
 const longest = ["/packages/sandbox/", "/apps/lab/", "/apps/cli/"];
 const placeOf = (member) => (longest.includes(member) ? longest.indexOf(member) : longest.length);
