@@ -3,7 +3,7 @@
 
 import { routes, validate } from "@dari/contract";
 import { recordModelRequests, type ModelRequestRow } from "@dari/control/turns";
-import { dispatch, findViolations, modelAnswers, type ClaimedTurn } from "@dari/db";
+import { dispatch, findViolations, recordedAnswers, type ClaimedTurn } from "@dari/db";
 import { newId } from "@dari/domain";
 import {
   createTestAgent,
@@ -50,7 +50,7 @@ const request = (ordinal: number, isRecorded: boolean): ModelRequestRow => ({
 async function record(turn: ClaimedTurn): Promise<void> {
   const objectKey = `${api.org.organizationId}/answers/${newId("value")}`;
   const row = { digest: "d1", ordinal: 1, objectKey, sizeBytes: 10 };
-  expect(await modelAnswers.recordModelAnswerIfHeld(api.db, turn, row, { rows: 9, bytes: 999 })).toBe("stored");
+  expect(await recordedAnswers.recordAnswerIfHeld(api.db, turn, row, { rows: 9, bytes: 999 })).toBe("stored");
 }
 
 /** Runs a turn that makes one request to a model and leaves these files. */

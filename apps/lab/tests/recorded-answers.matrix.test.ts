@@ -44,7 +44,7 @@ isolated.each([plainAgent, openaiAgent])("$title", ({ files, prefix }) => {
     const { id: session } = await fleet.client.createSession(agentId);
     expected = textOf(await send(fleet, session, `${prefix}-undisturbed`));
     expect(model.asked(`${prefix}-undisturbed`)).toBe(total);
-    expect(await countRows(fleet, "model_answers", session)).toBe(0);
+    expect(await countRows(fleet, "recorded_answers", session)).toBe(0);
   }, 300_000);
 
   test("is killed during and after each request", async () => {
@@ -75,7 +75,7 @@ isolated.each([plainAgent, openaiAgent])("$title", ({ files, prefix }) => {
         recorded: when === "during" ? number - 1 : number,
       };
       expect(told).toEqual({ ...told, ...(isOnce ? exactly : {}), isFew: true });
-      expect(await countRows(fleet, "model_answers", turn.session)).toBe(0);
+      expect(await countRows(fleet, "recorded_answers", turn.session)).toBe(0);
     }
   }, 300_000);
 
@@ -124,7 +124,7 @@ isolated.each([plainAgent, openaiAgent])("$title", ({ files, prefix }) => {
     const held = model.hold("counted-unrecorded", 4, "during");
     const turn = await begin(fleet, other, "counted-unrecorded");
     await held.reached;
-    expect(await countRows(fleet, "model_answers", turn.session)).toBe(0);
+    expect(await countRows(fleet, "recorded_answers", turn.session)).toBe(0);
     await killWorkers(fleet);
     held.release();
     expect(textOf(await ended(fleet, turn.record.id, 120_000))).toBe(expected);

@@ -123,7 +123,7 @@ export async function untilStored(
   { name, session }: SentTurn,
   answers: number,
 ): Promise<void> {
-  await waitUntil(async () => (await countRows(fleet, "model_answers", session)) === answers + model.aside(name), {
+  await waitUntil(async () => (await countRows(fleet, "recorded_answers", session)) === answers + model.aside(name), {
     what: `${answers} answers of ${name}`,
     timeoutMs: 60_000,
   });

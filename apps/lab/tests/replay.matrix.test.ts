@@ -187,7 +187,7 @@ isolated("replays", () => {
   }, 120_000);
 
   test("answers whose objects are gone are asked again, or end a replay that may not", async () => {
-    await fleet.db.pool.query("update model_answers set object_key = object_key || '-gone' where message_id = $1", [
+    await fleet.db.pool.query("update recorded_answers set object_key = object_key || '-gone' where message_id = $1", [
       recorded[4],
     ]);
     const before = model.total();
@@ -198,7 +198,7 @@ isolated("replays", () => {
     expect(model.total()).toBe(before + requestsOfTurn);
     // The row of a foreign message does not open as an answer of this one.
     await fleet.db.pool.query(
-      `update model_answers a set object_key = b.object_key, size_bytes = b.size_bytes from model_answers b
+      `update recorded_answers a set object_key = b.object_key, size_bytes = b.size_bytes from recorded_answers b
         where a.message_id = $1 and b.message_id = $2 and a.ordinal = b.ordinal`,
       [recorded[4], recorded[5]],
     );

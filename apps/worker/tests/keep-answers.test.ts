@@ -226,7 +226,7 @@ test("an object of another organization's message cannot be opened under a row o
   const [mine, theirs] = [await newMessage(), await newMessage()];
   const runs = [await begin(mine), await begin(theirs)];
   for (const { journal } of runs) await end(journal.begin("a"), "whose?");
-  await database.db.pool.query("update dari.model_answers set object_key = $1 where session_id = $2", [
+  await database.db.pool.query("update dari.recorded_answers set object_key = $1 where session_id = $2", [
     runs[1]!.answerObjects[0],
     mine.sessionId,
   ]);
@@ -267,7 +267,7 @@ test("a store that fails loses the answer, and no request waits for it", async (
   await journal.settled();
   await finish(turn, "released");
   const next = await begin(place, 2);
-  expect(next.turn.modelAnswers).toEqual([]);
+  expect(next.turn.recordedAnswers).toEqual([]);
   await finish(next.turn, "failed");
 });
 

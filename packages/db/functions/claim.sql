@@ -212,8 +212,7 @@ declare
   v_message text;
 begin
   if p_parts is null then perform set_config('synchronous_commit', 'off', true); end if;
-  update attempts set called_at = coalesce(called_at, clock_timestamp()),
-    counts_at_end = counts_at_end or called_at is null
+  update attempts set called_at = coalesce(called_at, clock_timestamp())
     where session_id = p_session and fence = p_fence and ended_at is null
       and p_token = (select claim_token from sessions where id = p_session)
     returning message_id into v_message;

@@ -7,7 +7,7 @@
 -- answers: to the inputs of the message, if an attempt of it was suspended; resume_…: where it continues.
 -- steering_waits: see there. taken_before: the messages that suspended attempts of the message have taken, in order;
 -- null: none.
--- steps, model_answers: what earlier attempts of the message have recorded; null: nothing.
+-- steps, recorded_answers: what earlier attempts of the message have recorded; null: nothing.
 -- answer_recording: whether the organization allows that answers are recorded.
 -- limits: of the message's requests to models, as raised by answers; null: none.
 -- replay: see replay_of; null: the message is no replay.
@@ -17,7 +17,7 @@ returns table (organization_id text, agent_id text, version_id text, manifest js
   started_at timestamptz, max_bytes bigint, max_files int, max_file_bytes bigint, history json, inputs json,
   resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint,
   max_turn_cpus double precision, steering_waits boolean, taken_before json,
-  steps json, limits jsonb, model_answers json, replay json, answer_recording text)
+  steps json, limits jsonb, recorded_answers json, replay json, answer_recording text)
 language plpgsql as $$
 #variable_conflict use_column
 begin
@@ -43,7 +43,7 @@ begin
     case when m.has_steps then (select json_agg(json_build_object('name', p.name, 'ordinal', p.ordinal,
         'json', p.result)) from message_steps p where p.session_id = m.session_id and p.message_id = m.id) end,
     limits_of(m, v.manifest),
-    case when m.has_answers then (select json_agg(x) from answers_of(m.session_id, m.id) x) end,
+    case when m.has_recorded_answers then (select json_agg(x) from recorded_answers_of(m.session_id, m.id) x) end,
     case when m.replay_of is not null then replay_of(m) end,
     coalesce((select r.mode from answer_recording_settings r where r.organization_id = m.organization_id), 'allowed')
   from messages m join sessions s on s.id = m.session_id join versions v on v.id = s.version_id

@@ -32,7 +32,7 @@ begin
     s.next_event_number := append_taken_ends(s, v_taken, p_ending);
   end if;
   update attempts set ended_at = v_now, outcome = p_outcome, failure = p_failure,
-    called_at = a.called_at, counts_at_end = a.counts_at_end,
+    called_at = a.called_at,
     tokens = case when v_called and p_usage is not null then tokens_of(p_usage) end,
     usage = case when v_called then coalesce(p_usage, '{}') end,
     (metered_requests, metered_tokens, metered_cost_microusd, unpriced_requests) = (
@@ -64,13 +64,10 @@ begin
     snapshot_id = p_snapshot,
     timings = timings || coalesce(p_timings, '{}'),
     fence = null,
-    -- A released or suspended attempt does not count, even if its entrypoint was called. The previous release counted
-    -- an attempt when it was claimed.
-    attempts = attempts + case when a.counts_at_end then (not v_uncounted)::int
-      else -(v_uncounted and v_called)::int end,
+    -- A released or suspended attempt does not count, even if its entrypoint was called.
+    attempts = attempts + (v_called and not v_uncounted)::int,
     max_attempts = m.max_attempts,
-    uncounted_claims = uncounted_claims
-      - case when a.counts_at_end then 1 else (v_uncounted and not v_called)::int end,
+    uncounted_claims = uncounted_claims - (v_called or v_uncounted)::int,
     completed_at = case when v_terminal then v_now end,
     failed_at = case when p_ending = 'failed' then v_now end
   where id = m.id;
@@ -170,8 +167,8 @@ begin
     end if;
   end if;
   -- Here, because it locks the organization's total, as the growth of a workspace does, before budgets.
-  if v_ending = 'completed' and m.has_answers then
-    perform keep_answers(s, m, (p_snapshot ->> 'total_bytes')::bigint);
+  if v_ending = 'completed' and m.has_recorded_answers then
+    perform keep_recording(s, m, (p_snapshot ->> 'total_bytes')::bigint);
   end if;
   if v_ending = 'failed' then v_output := jsonb_build_object('parts', '[]'::jsonb, 'error', p_failure);
   elsif v_ending = 'cancelled' then
@@ -213,7 +210,6 @@ begin
   if a.called_at is null
     and a.claimed_at < greatest(pg_postmaster_start_time(), (select stats_reset from pg_stat_wal)) then
     a.called_at := a.claimed_at;
-    a.counts_at_end := true;
   end if;
   return a;
 end $$;
@@ -225,9 +221,8 @@ $$;
 
 -- Returns the message, with one attempt more if the running attempt is its first one that ends by the platform's fault
 -- after the entrypoint was called, and the manifest allows it. That attempt counts, so each attempt has a number of its
--- own. Later ones add nothing: a turn that kills its workers must not run forever. A version that an older release
--- published has no retries.on_worker_lost, and keeps the attempts that it was published with. The caller holds the
--- session's row lock.
+-- own. Later ones add nothing: a turn that kills its workers must not run forever. The caller
+-- holds the session's row lock.
 create or replace function with_extra_attempt(s sessions, m messages, a attempts, p_failure jsonb) returns messages
 language plpgsql as $$
 begin
@@ -250,8 +245,8 @@ $$;
 -- Returns whether the running attempt was the last one that its message may have.
 create or replace function has_no_try_left(m messages, a attempts, p_uncounted_max int) returns boolean
 language sql immutable as $$
-  select m.attempts + a.counts_at_end::int >= m.max_attempts
-    or m.uncounted_claims - a.counts_at_end::int > p_uncounted_max
+  select m.attempts + (a.called_at is not null)::int >= m.max_attempts
+    or m.uncounted_claims - (a.called_at is not null)::int > p_uncounted_max
 $$;
 
 create or replace function cancelled_output() returns jsonb language sql immutable as $$
@@ -302,14 +297,6 @@ begin
   update sessions set next_event_number = next_event_number + v_new where id = p_session;
   return true;
 end $$;
-
--- For workers of the release before.
-create or replace function append_attempt_event(
-  p_session text, p_fence bigint, p_token uuid, p_type text, p_data jsonb, p_number int default null
-) returns boolean language sql as $$
-  select append_attempt_events(p_session, p_fence, p_token,
-    jsonb_build_array(jsonb_build_object('number', p_number, 'type', p_type, 'data', p_data)))
-$$;
 
 -- Appends captured output of a running attempt; lines that were recorded before are ignored. False once superseded.
 create or replace function append_attempt_logs(p_session text, p_fence bigint, p_token uuid, p_lines jsonb)

@@ -16,11 +16,8 @@ begin
     raise exception 'the suspended attempt % does not say what it waits for', a.id;
   end if;
   if v_budget is not null then
-    -- An agent of the release before could use such a key.
-    select 'dari:budget-' || n into v_key from generate_series(1, 1 + (
-      select count(*) from message_inputs x where x.message_id = m.id and x.key like 'dari:budget-%')) n
-    where not exists (select 1 from message_inputs x where x.message_id = m.id and x.key = 'dari:budget-' || n)
-    order by n limit 1;
+    v_key := 'dari:budget-' || 1 + (select count(*) from message_inputs x
+      where x.message_id = m.id and x.budget is not null);
   end if;
   insert into message_inputs (message_id, key, organization_id, session_id, number, schema, prompt, expires_at, budget)
     select m.id, v_key, s.organization_id, s.id, count(*) + 1, p_input -> 'schema', p_input ->> 'prompt',

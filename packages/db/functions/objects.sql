@@ -18,50 +18,6 @@ begin
   return true;
 end $$;
 
--- A snapshot never refers to an object that is being deleted, whatever writes its row.
-create or replace function keep_object() returns trigger language plpgsql as $$
-begin
-  if new.object_key is null then return new; end if;
-  delete from tombstones where object_key = new.object_key and doomed_at is null;
-  if exists (select 1 from tombstones where object_key = new.object_key) then
-    raise exception 'object % of snapshot % is being deleted', new.object_key, new.id;
-  end if;
-  new.is_recorded := exists (select 1 from snapshot_objects where object_key = new.object_key);
-  return new;
-end $$;
-drop trigger if exists keep_object on snapshots;
-create trigger keep_object before insert or update of object_key on snapshots
-  for each row execute function keep_object();
-
--- The same for images: a build reuses a stored image with the same content.
-create or replace function keep_image() returns trigger language plpgsql as $$
-declare
-  v_keys text[] := array[new.image ->> 'objectKey', new.image -> 'layer' ->> 'objectKey'];
-begin
-  if new.image is null then return new; end if;
-  delete from tombstones where object_key = any(v_keys) and doomed_at is null;
-  if exists (select 1 from tombstones where object_key = any(v_keys)) then
-    raise exception 'the image of version % is being deleted', new.id;
-  end if;
-  return new;
-end $$;
-drop trigger if exists keep_image on versions;
-create trigger keep_image before insert or update of image on versions for each row execute function keep_image();
-
--- The same for layers of dependencies.
-create or replace function keep_layer() returns trigger language plpgsql as $$
-begin
-  if new.layer is null then return new; end if;
-  delete from tombstones where object_key = new.layer ->> 'objectKey' and doomed_at is null;
-  if exists (select 1 from tombstones where object_key = new.layer ->> 'objectKey') then
-    raise exception 'the object of layer % is being deleted', new.key;
-  end if;
-  return new;
-end $$;
-drop trigger if exists keep_layer on dependency_layers;
-create trigger keep_layer before insert or update of layer on dependency_layers
-  for each row execute function keep_layer();
-
 -- Returns whether a future turn places the file: its message is not behind a completed one.
 create or replace function is_awaited(p_file text) returns boolean language sql stable as $$
   select exists (
@@ -79,7 +35,7 @@ create or replace function is_named(p_key text) returns boolean language sql sta
     or exists (select 1 from object_references where referenced_key = p_key)
     or exists (select 1 from files where object_key = p_key and (deleted_at is null or is_awaited(id)))
     or exists (select 1 from message_values where object_key = p_key)
-    or exists (select 1 from model_answers where object_key = p_key)
+    or exists (select 1 from recorded_answers where object_key = p_key)
     or exists (select 1 from source_snapshots where object_key = p_key)
     or exists (select 1 from versions where image is not null and image ->> 'objectKey' = p_key)
     or exists (select 1 from versions where image -> 'layer' ->> 'objectKey' = p_key)

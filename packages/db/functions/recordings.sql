@@ -5,7 +5,7 @@
 -- message (an input of its agent, a message that steered it), of a replay, of an unstored session, of an organization
 -- that does not allow recording, and what exceeds the storage quota together with the new workspace: a turn never fails
 -- because of it. p_total_bytes: of that workspace; null: it stays. The caller holds the session's row.
-create or replace function keep_answers(s sessions, m messages, p_total_bytes bigint) returns void
+create or replace function keep_recording(s sessions, m messages, p_total_bytes bigint) returns void
 language plpgsql as $$
 declare
   v_days int := (select (v.manifest #>> '{retries,record_answers,keep_days}')::int from versions v
@@ -15,15 +15,15 @@ declare
   v_bytes bigint;
   v_growth bigint;
 begin
-  if v_days is null or not m.has_answers or m.replay_of is not null or m.resume_snapshot_id is not null
+  if v_days is null or not m.has_recorded_answers or m.replay_of is not null or m.resume_snapshot_id is not null
     or s.deleted_at is not null or s.is_unstored or exists (select 1 from answer_recording_settings x
       where x.organization_id = s.organization_id and x.mode = 'never') then return; end if;
   if exists (select 1 from messages t where t.session_id = s.id and t.steered_into = m.id
     and t.steered_event is not null) then return; end if;
   perform 1 from agents where id = s.agent_id and deleted_at is null;
   if not found then return; end if;
-  delete from model_answers where session_id = s.id and message_id = m.id and fence <= last_failed_fence(m.id);
-  select count(*), coalesce(sum(size_bytes), 0) into v_answers, v_bytes from model_answers
+  delete from recorded_answers where session_id = s.id and message_id = m.id and fence <= last_failed_fence(m.id);
+  select count(*), coalesce(sum(size_bytes), 0) into v_answers, v_bytes from recorded_answers
     where session_id = s.id and message_id = m.id;
   if v_answers = 0 then return; end if;
   select max_storage_bytes into v_most from organizations where id = s.organization_id;
@@ -45,7 +45,7 @@ create or replace function replay_of(m messages) returns json language sql stabl
     select json_agg(json_build_object('digest', x.digest, 'ordinal', x.ordinal, 'objectKey', x.object_key,
       'sizeBytes', x.size_bytes))
     from messages o join recordings r on r.session_id = o.session_id and r.message_id = o.id
-      join model_answers x on x.session_id = o.session_id and x.message_id = o.id
+      join recorded_answers x on x.session_id = o.session_id and x.message_id = o.id
     where o.id = m.replay_of and o.organization_id = m.organization_id), '[]'))
 $$;
 

@@ -18,15 +18,3 @@ begin
     from attempts a where a.session_id = p_session and a.fence = p_fence;
   return true;
 end $$;
-
--- A value never names an object that is being deleted, whatever writes its row.
-create or replace function keep_value() returns trigger language plpgsql as $$
-begin
-  delete from tombstones where object_key = new.object_key and doomed_at is null;
-  if exists (select 1 from tombstones where object_key = new.object_key) then
-    raise exception 'object % of value % is being deleted', new.object_key, new.id;
-  end if;
-  return new;
-end $$;
-drop trigger if exists keep_value on message_values;
-create trigger keep_value before insert on message_values for each row execute function keep_value();

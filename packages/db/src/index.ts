@@ -23,7 +23,7 @@ import * as messageInputs from "./queries/turns/message-inputs.ts";
 import * as messageSteps from "./queries/turns/message-steps.ts";
 import * as messageValues from "./queries/storage/message-values.ts";
 import * as modelPrices from "./queries/tenants/model-prices.ts";
-import * as modelAnswers from "./queries/storage/model-answers.ts";
+import * as recordedAnswers from "./queries/storage/recorded-answers.ts";
 import * as modelRequests from "./queries/turns/model-requests.ts";
 import * as messages from "./queries/turns/messages.ts";
 import * as objects from "./queries/storage/objects.ts";
@@ -116,7 +116,7 @@ export {
   messageSteps,
   messageValues,
   modelPrices,
-  modelAnswers,
+  recordedAnswers,
   modelRequests,
   objects,
   organizations,
@@ -164,7 +164,7 @@ export type {
   AttachmentToPlace,
   PlacedAttachment,
   HistoryRow,
-  ModelAnswerRow,
+  RecordedAnswerRow,
   RecordedStep,
   TakenMessage,
   TurnEgress,

@@ -8,23 +8,27 @@ import { Kysely, PostgresDialect, sql } from "kysely";
 import { Migrator, type Migration } from "kysely/migration";
 import pg from "pg";
 import { clientConfig, schemaName } from "./database.ts";
-import { createRole, grantRoleToSelf, enableRowSecurity } from "./row-security.ts";
+import { createRole, enableRowSecurity, grantRoleToSelf } from "./row-security.ts";
 
-const migrationsDir = join(import.meta.dirname, "..", "migrations");
-const functionsDir = join(import.meta.dirname, "..", "functions");
+const packageDir = join(import.meta.dirname, "..");
+const migrationsDir = join(packageDir, "migrations");
+const functionsDir = join(packageDir, "functions");
+const migrationsTable = "schema_migrations";
 
 /** The advisory lock with which one process at a time prepares a database. */
 const prepareLock = 0x64617269;
 const lockLookEveryMs = 200;
 
+type AnyDatabase = Kysely<Record<string, never>>;
+
 /**
  * Creates the schema, the roles, the tables and the functions where they are missing. Safe to run from many processes
  * at once. `url` names a role that may create roles, or the role `dari_app` exists already. `hasRowSecurity`: calls of
- * organizations can run behind row-level security.
+ * organizations can run behind row-level security. Throws if the database was created before 1.0.
  */
 export async function migrate(url: string): Promise<{ applied: string[]; hasRowSecurity: boolean }> {
   const pool = new pg.Pool({ ...clientConfig({ url, applicationName: "dari-migrate" }), max: 2 });
-  const db = new Kysely<Record<string, never>>({ dialect: new PostgresDialect({ pool }) });
+  const db: AnyDatabase = new Kysely({ dialect: new PostgresDialect({ pool }) });
   const lock = new pg.Client(clientConfig({ url, applicationName: "dari-migrate" }));
   // A connection that breaks fails its statement. The event itself can be ignored.
   const ignore = (): void => undefined;
@@ -33,11 +37,10 @@ export async function migrate(url: string): Promise<{ applied: string[]; hasRowS
   try {
     await lock.connect();
     await takeLock(lock);
+    await refuseOlderSchema(db);
     await prepareRoles(db);
     const applied = await applyMigrations(db);
     await replaceFunctions(db);
-    if (applied.length > 0) await fillWhatOldFunctionsLeft(db);
-    await grantIfMissing(db);
     return { applied, hasRowSecurity: await enableRowSecurity(db) };
   } finally {
     await lock.end().catch(() => undefined);
@@ -57,13 +60,26 @@ async function takeLock(lock: pg.Client): Promise<void> {
   }
 }
 
-/** Fills in turns that failed during a migration, with the functions of the previous release. */
-async function fillWhatOldFunctionsLeft(db: Kysely<Record<string, never>>): Promise<void> {
-  await sql`update ${sql.table(`${schemaName}.messages`)} set failed_at = completed_at
-    where state = 'failed' and failed_at is null and copied_from is null`.execute(db);
+/** Throws for a database whose first migration is not this release's: checkouts from before 1.0 had others. */
+async function refuseOlderSchema(db: AnyDatabase): Promise<void> {
+  const table = `${schemaName}.${migrationsTable}`;
+  const known = await sql<{ id: string | null }>`select to_regclass(${table})::text as id`.execute(db);
+  if (known.rows[0]?.id == null) return;
+  const first = await sql<{ name: string }>`select name from ${sql.table(table)} order by name limit 1`.execute(db);
+  const [ours] = await migrationNames();
+  const { name } = first.rows[0] ?? {};
+  if (name === undefined || name === ours) return;
+  throw new Error(
+    `the database was created before 1.0 (first migration ${name}, expected ${ours}) and cannot be upgraded; ` +
+      "check out the last commit before 1.0 (`git checkout $(git log -1 --format=%h -- " +
+      `packages/db/migrations/${name}.sql)~1\`), start it and export each session ` +
+      "(`dari session export <id> --output <file>`); then start this release with an empty database and import them " +
+      "(`dari session import <file>`); see docs/upgrading.md",
+  );
 }
 
-async function prepareRoles(db: Kysely<Record<string, never>>): Promise<void> {
+/** Creates the schema and the role `dari_app`, which can use everything that the migrations create. */
+async function prepareRoles(db: AnyDatabase): Promise<void> {
   await sql`create schema if not exists ${sql.ref(schemaName)}`.execute(db);
   const role = await sql`select 1 from pg_roles where rolname = 'dari_app'`.execute(db);
   if (role.rows.length === 0) {
@@ -78,25 +94,30 @@ async function prepareRoles(db: Kysely<Record<string, never>>): Promise<void> {
     }
   }
   await grantRoleToSelf(db, "dari_app");
+  // For what is created from now on: triggers may write to a new table at once, for programs of the previous release.
+  const schema = sql.ref(schemaName);
+  await sql`grant usage on schema ${schema} to dari_app`.execute(db);
+  await sql`alter default privileges in schema ${schema}
+    grant select, insert, update, delete on tables to dari_app`.execute(db);
+  await sql`alter default privileges in schema ${schema} grant execute on functions to dari_app`.execute(db);
 }
 
 /**
  * Applies migrations one after the other, each in its own transaction: its locks are released before the next one
  * begins.
  */
-async function applyMigrations(db: Kysely<Record<string, never>>): Promise<string[]> {
+async function applyMigrations(db: AnyDatabase): Promise<string[]> {
   const files = await readMigrations();
   const migrator = new Migrator({
     db,
     provider: { getMigrations: () => Promise.resolve(files) },
     migrationTableSchema: schemaName,
-    migrationTableName: "schema_migrations",
-    migrationLockTableName: "schema_migrations_lock",
+    migrationTableName: migrationsTable,
+    migrationLockTableName: `${migrationsTable}_lock`,
   });
   const applied: string[] = [];
   for (const { name, executedAt } of await migrator.getMigrations()) {
     if (executedAt !== undefined) continue;
-    if (applied.length === 0) await openNewTables(db);
     const { error } = await migrator.migrateTo(name, { disableTransactions: files[name]!.isConcurrent });
     if (error !== undefined) throw new Error(`the database could not be migrated: ${name}`, { cause: error });
     applied.push(name);
@@ -106,19 +127,15 @@ async function applyMigrations(db: Kysely<Record<string, never>>): Promise<strin
   return applied;
 }
 
-/** Grants access to new tables at once: triggers may write to them for programs of the previous release. */
-async function openNewTables(db: Kysely<Record<string, never>>): Promise<void> {
-  await sql`alter default privileges in schema ${sql.ref(schemaName)}
-    grant select, insert, update, delete on tables to dari_app`.execute(db);
-}
-
 /** Returns the newest migration of this release. */
 export async function newestMigration(): Promise<string> {
-  return (await migrationFiles()).at(-1)?.slice(0, -".sql".length) ?? "";
+  return (await migrationNames()).at(-1) ?? "";
 }
 
-async function migrationFiles(): Promise<string[]> {
-  return (await readdir(migrationsDir)).filter((name) => name.endsWith(".sql")).sort();
+/** Returns the names of this release's migrations, in order. */
+async function migrationNames(): Promise<string[]> {
+  const files = (await readdir(migrationsDir)).filter((name) => name.endsWith(".sql")).sort();
+  return files.map((name) => name.slice(0, -".sql".length));
 }
 
 interface MigrationFile extends Migration {
@@ -127,14 +144,13 @@ interface MigrationFile extends Migration {
 }
 
 async function readMigrations(): Promise<Record<string, MigrationFile>> {
-  const names = await migrationFiles();
   const migrations: Record<string, MigrationFile> = {};
-  for (const name of names) {
-    const text = await readFile(join(migrationsDir, name), "utf8");
+  for (const name of await migrationNames()) {
+    const text = await readFile(join(migrationsDir, `${name}.sql`), "utf8");
     const isConcurrent = /^-- Transaction: none/m.test(text);
     // Several statements in one call are one transaction.
     const statements = isConcurrent ? statementsOf(text) : [text];
-    migrations[name.slice(0, -".sql".length)] = {
+    migrations[name] = {
       isConcurrent,
       async up(tx) {
         for (const each of statements) await withPatience(tx, isConcurrent && buildsBeside(each), each);
@@ -175,37 +191,18 @@ async function withPatience(tx: Kysely<unknown>, patient: boolean, statement: st
   }
 }
 
-/** A new table can come with unchanged functions, or a start may have died before its grants. */
-async function grantIfMissing(db: Kysely<Record<string, never>>): Promise<void> {
-  const without = await sql`select 1 from pg_class where relnamespace = ${schemaName}::regnamespace and relkind = 'r'
-    and not has_table_privilege('dari_app', oid, 'insert') limit 1`.execute(db);
-  if (without.rows.length === 0) return;
-  const text = await readFile(join(functionsDir, "grants.sql"), "utf8");
-  await db.transaction().execute(async (tx) => {
-    await sql.raw(text).execute(tx);
-  });
-}
-
-/**
- * Raise it by one with every change of a function. A program of an older release does not replace functions of a newer
- * one.
- */
-const functionsRelease = 25;
-/** The table's comment contains the digest of the installed functions. */
-const digestedTable = `${schemaName}.schema_migrations`;
-
-async function replaceFunctions(db: Kysely<Record<string, never>>): Promise<void> {
+/** Replaces the functions, unless equal ones or those of a newer version are installed. */
+async function replaceFunctions(db: AnyDatabase): Promise<void> {
   const names = (await readdir(functionsDir)).filter((name) => name.endsWith(".sql")).sort();
   const texts = await Promise.all(names.map((name) => readFile(join(functionsDir, name), "utf8")));
-  const digest = createHash("sha256").update(texts.join("\0")).digest("hex");
+  const { version } = JSON.parse(await readFile(join(packageDir, "package.json"), "utf8")) as { version: string };
+  // Replacing functions breaks running calls, so equal ones are kept.
+  const own = `functions of ${version}, ${createHash("sha256").update(texts.join("\0")).digest("hex")}`;
   await db.transaction().execute(async (tx) => {
-    const stored = await sql<{ text: string | null; digest: string | null }>`
-      select obj_description(${schemaName}::regnamespace, 'pg_namespace') as text,
-        obj_description(${digestedTable}::regclass, 'pg_class') as digest`.execute(tx);
-    const installed = Number(/^functions (\d+)$/.exec(stored.rows[0]?.text ?? "")?.[1] ?? 0);
-    if (installed > functionsRelease) return;
-    // Replacing functions breaks running calls, so equal ones are kept.
-    if (installed === functionsRelease && stored.rows[0]?.digest === digest) return;
+    const stored = await sql<{ text: string | null }>`
+      select obj_description(${schemaName}::regnamespace, 'pg_namespace') as text`.execute(tx);
+    const installed = stored.rows[0]?.text ?? "";
+    if (installed === own || isNewer(installed, own)) return;
     // A changed result type cannot be replaced in place, so drop all functions; no other transaction sees this. Trigger
     // functions belong to the migrations: dropping them needs a lock on their table.
     const old = await sql<{ name: string }>`
@@ -213,7 +210,15 @@ async function replaceFunctions(db: Kysely<Record<string, never>>): Promise<void
         and prorettype <> 'pg_catalog.trigger'::regtype`.execute(tx);
     for (const { name } of old.rows) await sql.raw(`drop function if exists ${name} cascade`).execute(tx);
     for (const text of texts) await sql.raw(text).execute(tx);
-    await sql.raw(`comment on schema ${schemaName} is 'functions ${functionsRelease}'`).execute(tx);
-    await sql.raw(`comment on table ${digestedTable} is '${digest}'`).execute(tx);
+    await sql.raw(`comment on schema ${schemaName} is '${own}'`).execute(tx);
   });
+}
+
+/** Compares the versions of two comments on the schema. A comment without one is the older. */
+function isNewer(comment: string, other: string): boolean {
+  const [ours = [], theirs = []] = [comment, other].map((text) =>
+    (/^functions of (\d+)\.(\d+)\.(\d+)/.exec(text) ?? []).slice(1).map(Number),
+  );
+  const at = ours.findIndex((part, index) => part !== theirs[index]);
+  return at >= 0 && ours[at]! > (theirs[at] ?? -1);
 }

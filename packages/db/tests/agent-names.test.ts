@@ -1,10 +1,8 @@
-// Names of agents: numbered by the migration and by new agents, unique among the live agents of an organization.
+// Names of new agents: numbered or refused, unique among the live agents of an organization.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
 import { createTestDatabase, createTestOrganization, createTestSourceSnapshot, type TestDatabase } from "@dari/testkit";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import pg from "pg";
 import { agents, versions } from "../src/index.ts";
 import { untilWaiting } from "./until-waiting.ts";
@@ -29,46 +27,6 @@ async function namesOf(organizationId: string): Promise<string[]> {
   );
   return (rows as { name: string }[]).map(({ name }) => name);
 }
-
-describe("the migration", () => {
-  test("numbers duplicates, oldest first, around names that are taken, and ignores deleted agents", async () => {
-    const [one, two] = [await createTestOrganization(database.db), await createTestOrganization(database.db)];
-    await owner.query(`begin; drop trigger number_agent_name on agents; drop function number_agent_name;
-      drop index agents_by_name`);
-    const long = "x".repeat(200);
-    const rows = [
-      [one, "support", false],
-      [one, "support", true],
-      [one, "support-2", false],
-      [one, "support", false],
-      [one, "support", false],
-      [one, "support-2", false],
-      [one, long, false],
-      [one, long, false],
-      [two, "support", false],
-    ] as const;
-    for (const [index, [org, name, isDeleted]] of rows.entries()) {
-      await owner.query(
-        `insert into agents (id, organization_id, name, created_at, deleted_at)
-          values ($1, $2, $3, now() + $4 * interval '1 second', case when $5 then now() end)`,
-        [`agt_${org.organizationId}_${index}`, org.organizationId, name, index, isDeleted],
-      );
-    }
-    const file = join(import.meta.dirname, "../migrations/0028_agent_names.sql");
-    await owner.query(await readFile(file, "utf8"));
-    await owner.query("commit");
-    expect(await namesOf(one.organizationId)).toEqual([
-      "support",
-      "support-2",
-      "support-3",
-      "support-4",
-      "support-2-2",
-      long,
-      `${"x".repeat(198)}-2`,
-    ]);
-    expect(await namesOf(two.organizationId)).toEqual(["support"]);
-  });
-});
 
 describe("a new agent", () => {
   async function insert(organizationId: string, name: string, mayNumber: boolean, db = database.db) {

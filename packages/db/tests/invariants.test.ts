@@ -11,7 +11,7 @@ import {
   invariants,
   messageSteps,
   modelRequests,
-  modelAnswers,
+  recordedAnswers,
   turns,
   type ModelRequestRow,
   type TurnSnapshot,
@@ -54,7 +54,7 @@ async function waitingSession(): Promise<string> {
   const asked = { key: "approve", schema: {}, prompt: undefined, waitSeconds: 600, placed: [] };
   await messageSteps.recordStepIfHeld(scene.db, turn, { name: "pay", ordinal: 1, json: "1" });
   const answer = { digest: "d", ordinal: 1, objectKey: "k", sizeBytes: 1 };
-  await modelAnswers.recordModelAnswerIfHeld(scene.db, turn, answer, { rows: 9, bytes: 9 });
+  await recordedAnswers.recordAnswerIfHeld(scene.db, turn, answer, { rows: 9, bytes: 9 });
   await turns.finishIfHeld(scene.db, turn, { ending: "suspended", asked, snapshot: emptySnapshot(null) });
   return waiting;
 }
@@ -115,8 +115,8 @@ test.each([
   ["tenants_do_not_mix", "update message_inputs set organization_id = 'org_x'"],
   ["record_belongs_to_its_open_message", "update messages set has_steps = false"],
   ["record_belongs_to_its_open_message", "update message_steps set message_id = 'msg_other'"],
-  ["record_belongs_to_its_open_message", "update messages set has_answers = false"],
-  ["record_belongs_to_its_open_message", "update model_answers set message_id = 'msg_other'"],
+  ["record_belongs_to_its_open_message", "update messages set has_recorded_answers = false"],
+  ["record_belongs_to_its_open_message", "update recorded_answers set message_id = 'msg_other'"],
 ])("%s is found where a message waits: %s", async (name, change) => {
   const waiting = await waitingSession();
   const undone = new Error("undone");

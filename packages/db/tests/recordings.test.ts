@@ -12,7 +12,7 @@ import {
   heads,
   listCountsToCorrect,
   messageInputs,
-  modelAnswers,
+  recordedAnswers,
   modelRequests,
   organizations,
   recordings,
@@ -23,7 +23,7 @@ import {
   withinTransaction,
   withTransaction,
   type ClaimedTurn,
-  type ModelAnswerRow,
+  type RecordedAnswerRow,
 } from "../src/index.ts";
 import { emptySnapshot, openScene, type Scene } from "./scene.ts";
 
@@ -47,7 +47,7 @@ test("nothing is kept once the organization does not allow it, also not of earli
 });
 
 const max = { rows: 10, bytes: 1_000 };
-const answer = (n: number): ModelAnswerRow => ({
+const answer = (n: number): RecordedAnswerRow => ({
   digest: `d${n}`,
   ordinal: 1,
   objectKey: `org/answers/${newId("value")}`,
@@ -62,7 +62,7 @@ async function running(sessionId?: string, leaseMs?: number) {
   await turns.markCalledIfHeld(scene.db, turn);
   const answers = [answer(1), answer(2)];
   for (const one of answers) {
-    expect(await modelAnswers.recordModelAnswerIfHeld(scene.db, turn, one, max)).toBe("stored");
+    expect(await recordedAnswers.recordAnswerIfHeld(scene.db, turn, one, max)).toBe("stored");
   }
   return { turn, answers };
 }
@@ -81,7 +81,7 @@ const find = ({ sessionId, messageId }: ClaimedTurn) =>
 const list = async () => (await recordings.listRecordings(scene.db, scene, { limit: 10 }))?.rows.map(({ id }) => id);
 
 async function countAnswers({ messageId }: ClaimedTurn): Promise<number | undefined> {
-  const { rows } = await sql<{ n: number }>`select count(*)::int as n from model_answers
+  const { rows } = await sql<{ n: number }>`select count(*)::int as n from recorded_answers
     where message_id = ${messageId}`.execute(scene.db.kysely);
   return rows[0]?.n;
 }
@@ -162,11 +162,11 @@ test("answers before a failed attempt are not kept, and those of a lost one are"
   await dispatch.makeDueRetriesReady(scene.db, 10);
   const second = await scene.claim(turn.sessionId, 0);
   await turns.markCalledIfHeld(scene.db, second);
-  await modelAnswers.recordModelAnswerIfHeld(scene.db, second, answer(3), max);
+  await recordedAnswers.recordAnswerIfHeld(scene.db, second, answer(3), max);
   await dispatch.reapExpired(scene.db, { limit: 100, graceMs: 0, overdueMs: 0, uncountedClaimsMax: 2 });
   const third = await scene.claim(turn.sessionId);
   await turns.markCalledIfHeld(scene.db, third);
-  await modelAnswers.recordModelAnswerIfHeld(scene.db, third, answer(4), max);
+  await recordedAnswers.recordAnswerIfHeld(scene.db, third, answer(4), max);
   await complete(third);
   expect([(await find(third))?.answers, await countAnswers(third)]).toEqual([2, 2]);
 });
@@ -270,7 +270,7 @@ test("a replay starts with the files from before its message, the answers of it,
   expect(await headOf(forkOfSecond)).toBe(head);
 
   const turn = await scene.claim(forkOfSecond);
-  const { modelAnswers: own, replay: details, maxAttempts } = turn.details!;
+  const { recordedAnswers: own, replay: details, maxAttempts } = turn.details!;
   expect([own, maxAttempts]).toEqual([[], 1]);
   expect(details).toMatchObject({ of: second.turn.messageId, asksModels: false });
   expect(details!.answers.toSorted((a, b) => (a.digest < b.digest ? -1 : 1))).toEqual(second.answers);
@@ -282,7 +282,7 @@ test("a replay starts with the files from before its message, the answers of it,
 
   // What a replay records itself is not kept, and does not replace the recording.
   await turns.markCalledIfHeld(scene.db, turn);
-  expect(await modelAnswers.recordModelAnswerIfHeld(scene.db, turn, answer(9), max)).toBe("stored");
+  expect(await recordedAnswers.recordAnswerIfHeld(scene.db, turn, answer(9), max)).toBe("stored");
   await complete(turn);
   expect([await countAnswers(turn), await countAnswers(second.turn)]).toEqual([0, 2]);
   const forkOfFirst = await replay(first.turn);

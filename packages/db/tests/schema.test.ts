@@ -118,13 +118,27 @@ async function functionIds(): Promise<string[]> {
   return result.rows.map(({ id }) => id);
 }
 
-test("a start grants what the previous one did not get to", async () => {
+test("a database from before 1.0 is refused, and the error says how to keep its sessions", async () => {
   const owner = new pg.Client({ connectionString: database.url });
   await owner.connect();
-  await owner.query("create table dari.newest (id text primary key, organization_id text)");
-  await owner.query("revoke all on dari.newest from dari_app");
-  await migrate(database.url);
-  await expect(sql`select 1 from newest`.execute(database.db.kysely)).resolves.toBeDefined();
-  await owner.query("drop table dari.newest");
-  await owner.end();
+  const url = new URL(database.url);
+  const name = `${url.pathname.slice(1)}_older`;
+  await owner.query(`create database "${name}"`);
+  url.pathname = `/${name}`;
+  const older = new pg.Client({ connectionString: url.href });
+  await older.connect();
+  try {
+    await older.query(`create schema dari;
+      create table dari.schema_migrations (name varchar(255) primary key, timestamp varchar(255) not null);
+      insert into dari.schema_migrations values ('0001_tables', ''), ('0051_answer_recording', '')`);
+    await expect(migrate(url.href)).rejects.toThrow(
+      /^the database was created before 1\.0 .*git checkout .*0001_tables\.sql.*dari session export .*session import/,
+    );
+    const { rows } = await older.query("select count(*)::int as tables from pg_tables where schemaname = 'dari'");
+    expect(rows).toEqual([{ tables: 1 }]);
+  } finally {
+    await older.end();
+    await owner.query(`drop database "${name}" with (force)`);
+    await owner.end();
+  }
 });

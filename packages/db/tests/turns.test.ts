@@ -237,7 +237,7 @@ describe("the reaper", () => {
       const turn = await scene.claim(session);
       calls += Number(await turns.markCalledIfHeld(scene.db, turn));
       // Like a standby that has the claim, which was committed synchronously, but not the call.
-      const forget = sql`update attempts set called_at = null, counts_at_end = false where id = ${turn.attemptId}`;
+      const forget = sql`update attempts set called_at = null where id = ${turn.attemptId}`;
       if (isForgotten) await forget.execute(scene.db.kysely);
       await sql`update sessions set lease_until = clock_timestamp() where id = ${session}`.execute(scene.db.kysely);
       await dispatch.reapExpired(scene.db, reapNow);

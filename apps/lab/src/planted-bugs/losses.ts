@@ -16,7 +16,7 @@ export const losses: readonly Plant[] = [
       {
         file: finishSql,
         sqlFunction: "has_no_try_left",
-        find: "m.attempts + a.counts_at_end::int >= m.max_attempts or",
+        find: "m.attempts + (a.called_at is not null)::int >= m.max_attempts or",
         replace: "",
       },
     ],

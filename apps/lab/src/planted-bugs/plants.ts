@@ -218,7 +218,7 @@ const locks: readonly Plant[] = [
     says: "equal calls at the same time each make their own",
     edits: [
       {
-        file: "packages/db/migrations/0001_tables.sql",
+        file: "packages/db/migrations/0001_schema.sql",
         find: "primary key (organization_id, method, path, key)",
         replace: "check (true)",
       },

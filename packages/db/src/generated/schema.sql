@@ -9,9 +9,9 @@ create table agents (
   active_version_id text,
   next_version_number integer not null default 1,
   activation_floor integer not null default 0,
-  deleted_at timestamp with time zone,
-  created_at timestamp with time zone not null default clock_timestamp(),
   max_concurrency integer,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  deleted_at timestamp with time zone,
   constraint agents_pkey PRIMARY KEY (id),
   constraint agents_active_version_id_fkey FOREIGN KEY (active_version_id) REFERENCES versions(id) ON DELETE SET NULL,
   constraint agents_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE
@@ -53,18 +53,18 @@ create table api_keys (
   label text not null,
   secret_hash bytea not null,
   scopes text[] not null,
-  expires_at timestamp with time zone,
-  last_used_at timestamp with time zone,
-  revoked_at timestamp with time zone,
-  created_at timestamp with time zone not null default clock_timestamp(),
-  max_requests_per_minute integer,
-  max_messages_per_minute integer,
-  max_upload_bytes_per_hour bigint,
   member_id text,
   manages_owners boolean not null default true,
   let_in_by text[] not null default '{}'::text[],
   creator_key_id text,
   is_app boolean not null default false,
+  max_requests_per_minute integer,
+  max_messages_per_minute integer,
+  max_upload_bytes_per_hour bigint,
+  expires_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  created_at timestamp with time zone not null default clock_timestamp(),
   constraint api_keys_pkey PRIMARY KEY (id),
   constraint api_keys_max_messages_per_minute_check CHECK (max_messages_per_minute > 0),
   constraint api_keys_max_requests_per_minute_check CHECK (max_requests_per_minute > 0),
@@ -112,11 +112,10 @@ create table attempts (
   failure jsonb,
   side_snapshot_id text,
   last_event_number integer not null default 0,
-  counts_at_end boolean not null default false,
-  tokens bigint,
-  usage jsonb,
   steered_messages integer not null default 0,
   is_full boolean not null default false,
+  usage jsonb,
+  tokens bigint,
   metered_requests bigint,
   metered_tokens bigint,
   metered_cost_microusd bigint,
@@ -135,13 +134,13 @@ create table audit_entries (
   id text not null,
   organization_id text not null,
   actor_key_id text,
+  actor_member_id text,
   action text not null,
   target text not null,
   details jsonb not null default '{}'::jsonb,
   request_id text,
   reply jsonb,
   created_at timestamp with time zone not null default clock_timestamp(),
-  actor_member_id text,
   constraint audit_entries_pkey PRIMARY KEY (id),
   constraint audit_entries_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id)
 );
@@ -163,9 +162,9 @@ create table budgets (
   turn_seconds double precision not null default 0,
   tokens bigint not null default 0,
   period_started_at timestamp with time zone not null,
-  created_at timestamp with time zone not null default clock_timestamp(),
   changed_at timestamp with time zone not null default now(),
   last_end_at timestamp with time zone,
+  created_at timestamp with time zone not null default clock_timestamp(),
   constraint budgets_pkey PRIMARY KEY (id),
   constraint budgets_check CHECK (num_nonnulls(max_turns, max_turn_seconds, max_tokens) > 0),
   constraint budgets_max_tokens_check CHECK (max_tokens >= 0),
@@ -218,9 +217,9 @@ create table credentials (
   organization_id text not null,
   name text not null,
   sealed bytea not null,
+  hosts text[],
   created_at timestamp with time zone not null default clock_timestamp(),
   updated_at timestamp with time zone not null default clock_timestamp(),
-  hosts text[],
   constraint credentials_pkey PRIMARY KEY (id),
   constraint credentials_hosts_check CHECK (cardinality(hosts) > 0),
   constraint credentials_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
@@ -254,12 +253,12 @@ create table device_requests (
   organization_id text,
   member_id text,
   manages_owners boolean not null default false,
+  let_in_by text[] not null default '{}'::text[],
+  address text,
   interval_seconds integer not null,
   polled_at timestamp with time zone,
   expires_at timestamp with time zone not null,
   created_at timestamp with time zone not null default clock_timestamp(),
-  let_in_by text[] not null default '{}'::text[],
-  address text,
   constraint device_requests_pkey PRIMARY KEY (device_hash),
   constraint device_requests_check CHECK ((state = 'approved'::text) = (member_id IS NOT NULL)),
   constraint device_requests_check1 CHECK ((member_id IS NULL) = (organization_id IS NULL)),
@@ -309,6 +308,7 @@ create policy tenant on events for all to dari_tenant using ((organization_id = 
 create table files (
   id text not null,
   organization_id text not null,
+  session_id text,
   filename text not null,
   content_type text not null,
   size_bytes bigint not null,
@@ -316,7 +316,6 @@ create table files (
   object_key text not null,
   created_at timestamp with time zone not null default clock_timestamp(),
   deleted_at timestamp with time zone,
-  session_id text,
   constraint files_pkey PRIMARY KEY (id),
   constraint files_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE
 );
@@ -350,10 +349,10 @@ create table invitations (
   organization_id text not null,
   email text not null,
   role text not null,
-  created_at timestamp with time zone not null default clock_timestamp(),
   secret_hash bytea,
-  expires_at timestamp with time zone not null default (clock_timestamp() + '7 days'::interval),
   let_in_by text[] not null default '{}'::text[],
+  expires_at timestamp with time zone not null default (clock_timestamp() + '7 days'::interval),
+  created_at timestamp with time zone not null default clock_timestamp(),
   constraint invitations_pkey PRIMARY KEY (id),
   constraint invitations_organization_id_email_key UNIQUE (organization_id, email),
   constraint invitations_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
@@ -404,10 +403,10 @@ create table members (
   organization_id text not null,
   email text not null,
   role text not null,
-  created_at timestamp with time zone not null default clock_timestamp(),
   issuer text,
   subject text,
   last_signed_in_at timestamp with time zone,
+  created_at timestamp with time zone not null default clock_timestamp(),
   constraint members_pkey PRIMARY KEY (id),
   constraint members_check CHECK ((issuer IS NULL) = (subject IS NULL)),
   constraint members_organization_id_email_key UNIQUE (organization_id, email),
@@ -431,10 +430,10 @@ create table message_inputs (
   schema jsonb not null,
   prompt text,
   value jsonb,
+  budget jsonb,
   requested_at timestamp with time zone not null default clock_timestamp(),
   expires_at timestamp with time zone not null,
   ended_at timestamp with time zone,
-  budget jsonb,
   constraint message_inputs_pkey PRIMARY KEY (message_id, key),
   constraint message_inputs_check CHECK ((state = 'waiting'::text) = (ended_at IS NULL)),
   constraint message_inputs_check1 CHECK ((state = 'answered'::text) = (value IS NOT NULL)),
@@ -493,39 +492,39 @@ create table messages (
   metadata jsonb not null default '{}'::jsonb,
   output jsonb,
   files_changed jsonb not null default '[]'::jsonb,
+  timings jsonb not null default '{}'::jsonb,
+  is_background boolean not null default false,
+  conversation_digest bytea,
   attempts integer not null default 0,
   uncounted_claims integer not null default 0,
   max_attempts integer not null,
   fence bigint,
   snapshot_id text,
   cancel_requested_at timestamp with time zone,
-  merged_into text,
   retry_of text,
+  merged_into text,
   interrupted_by text,
   rolled_back_by text,
-  timings jsonb not null default '{}'::jsonb,
-  created_at timestamp with time zone not null default clock_timestamp(),
-  started_at timestamp with time zone,
-  completed_at timestamp with time zone,
   rolled_back_at timestamp with time zone,
-  copied_from text,
-  head_snapshot_id text,
-  lacks_workspace boolean not null default false,
-  failed_at timestamp with time zone,
   resume_snapshot_id text,
   resume_inputs jsonb,
-  is_background boolean not null default false,
   is_steering boolean not null default false,
   steered_into text,
   steered_attempt text,
   steered_event bigint,
-  conversation_digest bytea,
   has_steps boolean not null default false,
+  has_recorded_answers boolean not null default false,
   limits jsonb,
-  has_answers boolean not null default false,
   raised_limits jsonb,
   replay_of text,
   replay_asks_models boolean,
+  copied_from text,
+  head_snapshot_id text,
+  lacks_workspace boolean not null default false,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  started_at timestamp with time zone,
+  completed_at timestamp with time zone,
+  failed_at timestamp with time zone,
   constraint messages_pkey PRIMARY KEY (id),
   constraint messages_check CHECK (attempts <= max_attempts),
   constraint messages_check1 CHECK ((state = 'running'::text) = (fence IS NOT NULL)),
@@ -549,30 +548,11 @@ CREATE INDEX messages_failed_at_by_organization ON messages USING btree (organiz
 CREATE INDEX messages_open ON messages USING btree (session_id, sequence_number) WHERE completed_at IS NULL;
 CREATE INDEX messages_open_by_organization ON messages USING btree (organization_id) WHERE COALESCE(completed_at, 'infinity'::timestamp with time zone) = 'infinity'::timestamp with time zone;
 CREATE INDEX messages_steered ON messages USING btree (session_id, steered_into) WHERE steered_event IS NOT NULL;
-CREATE TRIGGER delete_answers AFTER UPDATE OF completed_at ON messages FOR EACH ROW WHEN (new.has_answers AND old.completed_at IS NULL AND new.completed_at IS NOT NULL) EXECUTE FUNCTION delete_answers();
+CREATE TRIGGER delete_recorded_answers AFTER UPDATE OF completed_at ON messages FOR EACH ROW WHEN (new.has_recorded_answers AND old.completed_at IS NULL AND new.completed_at IS NOT NULL) EXECUTE FUNCTION delete_recorded_answers();
 CREATE TRIGGER delete_steps AFTER UPDATE OF completed_at ON messages FOR EACH ROW WHEN (new.has_steps AND old.completed_at IS NULL AND new.completed_at IS NOT NULL) EXECUTE FUNCTION delete_steps();
 CREATE TRIGGER refuse_undeclared_edge BEFORE UPDATE OF state ON messages FOR EACH ROW WHEN (old.state <> new.state AND current_setting('dari.unguarded'::text, true) IS DISTINCT FROM 'on'::text AND (old.state <> 'queued'::text OR new.state <> 'running'::text) AND (old.state <> 'running'::text OR new.state <> 'completed'::text) AND (old.state <> 'queued'::text OR new.state <> 'completed'::text) AND (old.state <> 'running'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'waiting_for_input'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'failed'::text) AND (old.state <> 'queued'::text OR new.state <> 'failed'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'failed'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'failed'::text) AND (old.state <> 'running'::text OR new.state <> 'cancelled'::text) AND (old.state <> 'queued'::text OR new.state <> 'cancelled'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'cancelled'::text)) EXECUTE FUNCTION refuse_undeclared_edge('state');
 create policy platform on messages for all to dari_app using (true);
 create policy tenant on messages for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
-
-create table model_answers (
-  session_id text not null,
-  message_id text not null,
-  digest text not null,
-  ordinal integer not null,
-  organization_id text not null,
-  fence bigint not null,
-  object_key text not null,
-  size_bytes bigint not null,
-  created_at timestamp with time zone not null default clock_timestamp(),
-  constraint model_answers_pkey PRIMARY KEY (session_id, message_id, digest, ordinal),
-  constraint model_answers_ordinal_check CHECK (ordinal > 0),
-  constraint model_answers_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON DELETE CASCADE,
-  constraint model_answers_size_bytes_check CHECK (size_bytes >= 0)
-);
-CREATE INDEX model_answers_object ON model_answers USING btree (object_key);
-create policy platform on model_answers for all to dari_app using (true);
-create policy tenant on model_answers for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
 
 create table model_prices (
   valid_from date not null,
@@ -606,15 +586,15 @@ create table model_requests (
   cache_write_tokens bigint,
   output_tokens bigint,
   reasoning_tokens bigint,
+  cost_microusd bigint,
+  reserved_tokens bigint,
+  reserved_cost_microusd bigint,
   finish_reason text,
   duration_ms bigint not null,
   is_complete boolean not null,
   unread text,
-  created_at timestamp with time zone not null default clock_timestamp(),
-  cost_microusd bigint,
-  reserved_tokens bigint,
   is_recorded boolean not null default false,
-  reserved_cost_microusd bigint,
+  created_at timestamp with time zone not null default clock_timestamp(),
   constraint model_requests_pkey PRIMARY KEY (message_id, fence, ordinal),
   constraint model_requests_format_check CHECK (format = ANY (ARRAY['openai-responses'::text, 'openai-chat'::text, 'anthropic-messages'::text, 'gemini'::text])),
   constraint model_requests_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id) ON DELETE CASCADE,
@@ -642,16 +622,14 @@ create table organizations (
   id text not null,
   name text not null,
   slug text not null,
+  is_operator boolean not null default false,
   weight integer not null default 1,
   max_concurrency integer,
   max_backlog integer,
-  created_at timestamp with time zone not null default clock_timestamp(),
-  is_operator boolean not null default false,
   max_workspace_bytes bigint,
   max_workspace_files integer,
   max_workspace_file_bytes bigint,
   session_retention_days integer,
-  deleted_at timestamp with time zone,
   max_requests_per_minute integer,
   max_messages_per_minute integer,
   max_upload_bytes_per_hour bigint,
@@ -662,6 +640,8 @@ create table organizations (
   max_api_keys integer,
   max_turn_memory_bytes bigint,
   max_turn_cpus double precision,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  deleted_at timestamp with time zone,
   constraint organizations_pkey PRIMARY KEY (id),
   constraint organizations_max_agents_check CHECK (max_agents > 0),
   constraint organizations_max_api_keys_check CHECK (max_api_keys > 0),
@@ -718,6 +698,25 @@ create table rate_windows (
 CREATE INDEX rate_windows_by_start ON rate_windows USING btree (started_at);
 create policy platform on rate_windows for all to dari_app using (true);
 create policy tenant on rate_windows for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
+
+create table recorded_answers (
+  session_id text not null,
+  message_id text not null,
+  digest text not null,
+  ordinal integer not null,
+  organization_id text not null,
+  fence bigint not null,
+  object_key text not null,
+  size_bytes bigint not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint recorded_answers_pkey PRIMARY KEY (session_id, message_id, digest, ordinal),
+  constraint recorded_answers_ordinal_check CHECK (ordinal > 0),
+  constraint recorded_answers_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON DELETE CASCADE,
+  constraint recorded_answers_size_bytes_check CHECK (size_bytes >= 0)
+);
+CREATE INDEX recorded_answers_object ON recorded_answers USING btree (object_key);
+create policy platform on recorded_answers for all to dari_app using (true);
+create policy tenant on recorded_answers for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
 
 create table recordings (
   session_id text not null,
@@ -778,16 +777,16 @@ create table schedules (
   time_zone text not null,
   parts jsonb not null,
   metadata jsonb not null default '{}'::jsonb,
+  is_background boolean not null default true,
   overlap text not null default 'skip'::text,
   status text not null default 'active'::text,
   paused_reason text,
   next_due_at timestamp with time zone,
   last_fired_at timestamp with time zone,
   last_message_id text,
+  changed_by_key_id text,
   created_at timestamp with time zone not null default clock_timestamp(),
   updated_at timestamp with time zone not null default clock_timestamp(),
-  changed_by_key_id text,
-  is_background boolean not null default true,
   constraint schedules_pkey PRIMARY KEY (id),
   constraint schedules_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE CASCADE,
   constraint schedules_check CHECK ((status = 'paused'::text) = (paused_reason IS NOT NULL)),
@@ -835,12 +834,12 @@ create table session_batches (
   agent_id text not null,
   name text,
   metadata jsonb not null default '{}'::jsonb,
+  is_background boolean not null default true,
+  max_concurrency integer,
   total integer not null,
   created_at timestamp with time zone not null default clock_timestamp(),
   cancel_requested_at timestamp with time zone,
   cancelled_at timestamp with time zone,
-  is_background boolean not null default true,
-  max_concurrency integer,
   constraint session_batches_pkey PRIMARY KEY (id),
   constraint session_batches_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE CASCADE,
   constraint session_batches_check CHECK (cancelled_at IS NULL OR cancel_requested_at IS NOT NULL),
@@ -888,11 +887,18 @@ create table sessions (
   version_id text not null,
   name text,
   metadata jsonb not null default '{}'::jsonb,
-  on_busy text not null default 'enqueue'::text,
+  created_by text,
   state text not null default 'open'::text,
+  on_busy text not null default 'enqueue'::text,
+  internet_access boolean,
+  token_generation integer not null default 0,
+  is_unstored boolean not null default false,
   schedule text not null default 'idle'::text,
   blocked_reason text,
   ready_at timestamp with time zone,
+  is_background boolean not null default false,
+  batch_id text,
+  limit_group integer not null default 0,
   dispatch_number bigint not null default 0,
   fence bigint not null default 0,
   claim_token uuid,
@@ -902,21 +908,14 @@ create table sessions (
   next_sequence_number integer not null default 1,
   pending integer not null default 0,
   next_event_number bigint not null default 1,
-  head_snapshot_id text,
   last_message_id text,
+  head_snapshot_id text,
+  base_snapshot_id text,
+  forked_from_session_id text,
+  forked_from_message_id text,
   created_at timestamp with time zone not null default clock_timestamp(),
   ended_at timestamp with time zone,
   deleted_at timestamp with time zone,
-  forked_from_session_id text,
-  forked_from_message_id text,
-  base_snapshot_id text,
-  is_background boolean not null default false,
-  batch_id text,
-  limit_group integer not null default 0,
-  internet_access boolean,
-  created_by text,
-  token_generation integer not null default 0,
-  is_unstored boolean not null default false,
   constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id),
   constraint sessions_blocked_reason_check CHECK (blocked_reason = ANY (ARRAY['build'::text, 'budget'::text, 'paused'::text, 'input'::text])),
@@ -958,9 +957,9 @@ create table sign_in_links (
   member_id text not null,
   organization_id text not null,
   secret_hash bytea not null,
+  let_in_by text[] not null default '{}'::text[],
   expires_at timestamp with time zone not null,
   created_at timestamp with time zone not null default clock_timestamp(),
-  let_in_by text[] not null default '{}'::text[],
   constraint sign_in_links_pkey PRIMARY KEY (member_id),
   constraint sign_in_links_member_id_fkey FOREIGN KEY (member_id) REFERENCES members(id) ON DELETE CASCADE,
   constraint sign_in_links_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
@@ -984,13 +983,13 @@ create table sign_ins (
   id text not null,
   organization_id text not null,
   member_id text,
+  api_key_id text,
   secret_hash bytea not null,
   method text not null,
   manages_owners boolean not null,
+  let_in_by text[] not null default '{}'::text[],
   expires_at timestamp with time zone not null,
   created_at timestamp with time zone not null default clock_timestamp(),
-  let_in_by text[] not null default '{}'::text[],
-  api_key_id text,
   constraint sign_ins_pkey PRIMARY KEY (id),
   constraint sign_ins_api_key_id_fkey FOREIGN KEY (api_key_id) REFERENCES api_keys(id) ON DELETE CASCADE,
   constraint sign_ins_member_id_fkey FOREIGN KEY (member_id) REFERENCES members(id) ON DELETE CASCADE,
@@ -1030,9 +1029,9 @@ create table snapshots (
   size_bytes bigint not null default 0,
   files integer not null,
   total_bytes bigint not null,
+  is_recorded boolean not null default false,
   created_at timestamp with time zone not null default clock_timestamp(),
   rolled_back_at timestamp with time zone,
-  is_recorded boolean not null default false,
   constraint snapshots_pkey PRIMARY KEY (id),
   constraint snapshots_kind_check CHECK (kind = ANY (ARRAY['turn'::text, 'side'::text, 'write'::text]))
 );
@@ -1155,13 +1154,13 @@ create table versions (
   image jsonb,
   failure jsonb,
   warnings jsonb not null default '[]'::jsonb,
+  activates_itself boolean not null default true,
   build_fence integer not null default 0,
   build_losses integer not null default 0,
   build_worker_id text,
   build_lease_until timestamp with time zone,
   created_at timestamp with time zone not null default clock_timestamp(),
   finished_at timestamp with time zone,
-  activates_itself boolean not null default true,
   constraint versions_pkey PRIMARY KEY (id),
   constraint versions_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE CASCADE,
   constraint versions_agent_id_number_key UNIQUE (agent_id, number),
@@ -1287,8 +1286,6 @@ create table workers (
 -- function accept_message(p_organization text, p_session text, p_message text, p_parts jsonb, p_metadata jsonb, p_inputs jsonb, p_dispatch_ttl_ms integer, p_on_busy text, p_retry_of text, p_merge_parts integer, p_merge_bytes integer, p_background boolean DEFAULT false, p_batch text DEFAULT NULL::text, p_conversation_digest bytea DEFAULT NULL::bytea, p_limits jsonb DEFAULT NULL::jsonb) returns TABLE(outcome text, sequence_number integer, schedule text, dispatch_number bigint, max_attempts integer, detail text, ended text[], stopping text, steers boolean)
 -- function accepted_at(p_session text) returns timestamp with time zone
 -- function answer_input(p_organization text, p_message text, p_key text, p_value jsonb, p_dispatch_ttl_ms integer) returns TABLE(outcome text, session_id text, schedule text, dispatch_number bigint, attempts_left integer)
--- function answers_of(p_session text, p_message text) returns TABLE(digest text, ordinal integer, "objectKey" text, "sizeBytes" bigint)
--- function append_attempt_event(p_session text, p_fence bigint, p_token uuid, p_type text, p_data jsonb, p_number integer DEFAULT NULL::integer) returns boolean
 -- function append_attempt_events(p_session text, p_fence bigint, p_token uuid, p_events jsonb) returns boolean
 -- function append_attempt_logs(p_session text, p_fence bigint, p_token uuid, p_lines jsonb) returns boolean
 -- function append_status_events(p_session text, p_organization text, p_message text, p_first bigint, p_status text, p_terminal boolean, p_idle boolean) returns void
@@ -1313,7 +1310,7 @@ create table workers (
 -- function counted_in(p_organization text, p_kind text, p_more bigint) returns text
 -- function counts_turns(p_organization text, p_agent text, p_session text, p_batch text) returns boolean
 -- function decline_budget(s sessions, m messages, i message_inputs, p_value jsonb) returns text
--- function delete_answers() returns trigger
+-- function delete_recorded_answers() returns trigger
 -- function delete_recording() returns trigger
 -- function delete_steps() returns trigger
 -- function dispatch_sessions(p_organizations text[], p_counts integer[], p_ttl_ms integer, p_background integer[] DEFAULT NULL::integer[]) returns TABLE(session_id text, organization_id text, dispatch_number bigint, message_id text, attempts_left integer, is_background boolean)
@@ -1351,10 +1348,10 @@ create table workers (
 -- function is_platform_fault(p_failure jsonb) returns boolean
 -- function is_use_known(r model_requests) returns boolean
 -- function is_watched(p_organization text) returns boolean
--- function keep_answers(s sessions, m messages, p_total_bytes bigint) returns void
 -- function keep_image() returns trigger
 -- function keep_layer() returns trigger
 -- function keep_object() returns trigger
+-- function keep_recording(s sessions, m messages, p_total_bytes bigint) returns void
 -- function keep_value() returns trigger
 -- function kept_now(p_organization text, p_kind text) returns bigint
 -- function kept_of(p_organization text, p_kind text, p_most bigint) returns bigint
@@ -1387,11 +1384,12 @@ create table workers (
 -- function ready_with_room(p_limit integer) returns TABLE(id text, can_begin boolean)
 -- function reap_lease(s sessions, p_uncounted_max integer) returns text
 -- function reap_sessions(p_limit integer, p_grace_ms integer, p_overdue_ms integer, p_uncounted_max integer) returns TABLE(session_id text, organization_id text, was text, recorded text)
--- function record_model_answer(p_session text, p_fence bigint, p_token uuid, p_answer jsonb, p_rows_max integer, p_bytes_max bigint) returns text
+-- function record_answer(p_session text, p_fence bigint, p_token uuid, p_answer jsonb, p_rows_max integer, p_bytes_max bigint) returns text
 -- function record_model_requests(p_session text, p_fence bigint, p_token uuid, p_requests jsonb) returns boolean
 -- function record_object(p_organization text, p_key text, p_bytes bigint, p_references jsonb) returns boolean
 -- function record_step(p_session text, p_fence bigint, p_token uuid, p_name text, p_ordinal bigint, p_result text, p_usage jsonb DEFAULT NULL::jsonb) returns boolean
 -- function record_value(p_session text, p_fence bigint, p_token uuid, p_value jsonb) returns boolean
+-- function recorded_answers_of(p_session text, p_message text) returns TABLE(digest text, ordinal integer, "objectKey" text, "sizeBytes" bigint)
 -- function recount(p_organization text, p_kind text) returns bigint
 -- function refuse_more(p_kind text, p_most bigint, p_kept bigint, p_more bigint) returns void
 -- function refuse_undeclared_edge() returns trigger
@@ -1414,7 +1412,7 @@ create table workers (
 -- function taken_status(p_ending text) returns text
 -- function tokens_held(r model_requests) returns bigint
 -- function tokens_of(p_usage jsonb) returns bigint
--- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision, steering_waits boolean, taken_before json, steps json, limits jsonb, model_answers json, replay json, answer_recording text)
+-- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision, steering_waits boolean, taken_before json, steps json, limits jsonb, recorded_answers json, replay json, answer_recording text)
 -- function turn_timeout(p_session text) returns interval
 -- function turns_are_stopped() returns boolean
 -- function undispatch_sessions(p_sessions text[], p_dispatch_numbers bigint[]) returns integer

@@ -81,7 +81,6 @@ export interface AttemptLogs {
 export interface Attempts {
   called_at: Timestamp | null;
   claimed_at: Generated<Timestamp>;
-  counts_at_end: Generated<boolean>;
   ended_at: Timestamp | null;
   failure: Json | null;
   fence: number;
@@ -306,7 +305,7 @@ export interface Messages {
   failed_at: Timestamp | null;
   fence: number | null;
   files_changed: Generated<Json>;
-  has_answers: Generated<boolean>;
+  has_recorded_answers: Generated<boolean>;
   has_steps: Generated<boolean>;
   head_snapshot_id: string | null;
   id: string;
@@ -360,18 +359,6 @@ export interface MessageValues {
   organization_id: string;
   session_id: string;
   sha256: string;
-  size_bytes: number;
-}
-
-export interface ModelAnswers {
-  created_at: Generated<Timestamp>;
-  digest: string;
-  fence: number;
-  message_id: string;
-  object_key: string;
-  ordinal: number;
-  organization_id: string;
-  session_id: string;
   size_bytes: number;
 }
 
@@ -465,6 +452,18 @@ export interface RateWindows {
   organization_id: string;
   started_at: Timestamp;
   used: number;
+}
+
+export interface RecordedAnswers {
+  created_at: Generated<Timestamp>;
+  digest: string;
+  fence: number;
+  message_id: string;
+  object_key: string;
+  ordinal: number;
+  organization_id: string;
+  session_id: string;
+  size_bytes: number;
 }
 
 export interface Recordings {
@@ -818,7 +817,6 @@ export interface DB {
   message_steps: MessageSteps;
   message_values: MessageValues;
   messages: Messages;
-  model_answers: ModelAnswers;
   model_prices: ModelPrices;
   model_requests: ModelRequests;
   object_references: ObjectReferences;
@@ -826,6 +824,7 @@ export interface DB {
   platform_stops: PlatformStops;
   purged_sessions: PurgedSessions;
   rate_windows: RateWindows;
+  recorded_answers: RecordedAnswers;
   recordings: Recordings;
   schedule_firings: ScheduleFirings;
   schedules: Schedules;

@@ -37,7 +37,7 @@ afterAll(async () => encounter[Symbol.asyncDispose]());
 
 const tables = [
   ...(["sessions", "messages", "attempts", "events", "snapshots"] as const),
-  ...(["message_steps", "model_answers", "message_inputs"] as const),
+  ...(["message_steps", "recorded_answers", "message_inputs"] as const),
 ];
 type Table = (typeof tables)[number];
 
@@ -137,7 +137,7 @@ const steps: readonly MortalStep[] = [
     name: "recorded answer",
     prepare: leased,
     run: recordAnswer,
-    writes: ["messages", "model_answers"],
+    writes: ["messages", "recorded_answers"],
     answer: "stored",
   },
   { name: "renew", prepare: leased, run: renew, writes: ["sessions"], answer: "renewed" },

@@ -9,7 +9,7 @@ import {
   heads,
   messageInputs,
   messageSteps,
-  modelAnswers,
+  recordedAnswers,
   steering,
   turns,
   type ClaimedTurn,
@@ -137,7 +137,7 @@ export function recordStep(place: Place, db: Database): Promise<boolean> {
 /** Records an answer of a model. */
 export function recordAnswer(place: Place, db: Database): Promise<string> {
   const answer = { digest: "d", ordinal: 1, objectKey: "k", sizeBytes: 1 };
-  return modelAnswers.recordModelAnswerIfHeld(db, held(place), answer, { rows: 9, bytes: 9 });
+  return recordedAnswers.recordAnswerIfHeld(db, held(place), answer, { rows: 9, bytes: 9 });
 }
 
 /** Hands what steers to the running attempt. */
@@ -253,7 +253,7 @@ export async function stateOf(place: Place, db: Database): Promise<unknown> {
       'attachments', (select jsonb_agg(jsonb_build_array(key, state, value) order by number) from message_inputs
         where session_id = $1),
       'steps', (select jsonb_agg(jsonb_build_array(name, ordinal, result)) from message_steps where session_id = $1),
-      'answers', (select jsonb_agg(jsonb_build_array(digest, ordinal, object_key)) from model_answers
+      'answers', (select jsonb_agg(jsonb_build_array(digest, ordinal, object_key)) from recorded_answers
         where session_id = $1),
       'snapshots', (select jsonb_agg(kind order by id) from snapshots where session_id = $1)) as state`,
     [place.sessionId],

@@ -203,14 +203,10 @@ export const registryHosts: readonly string[] = [
  * one needs a better idea instead.
  */
 export const exceptions: Readonly<Record<string, readonly string[]>> = {
-  "file length": ["packages/native/programs/confine.c"],
+  // The schema is one list of tables.
+  "file length": ["packages/native/programs/confine.c", "packages/db/migrations/0001_schema.sql"],
   "function length": [],
-  // Released migrations are never changed.
-  "line length": [
-    "packages/db/migrations/0002_flat_costs.sql",
-    "packages/db/migrations/0021_egress.sql",
-    "packages/db/migrations/0024_lanes.sql",
-  ],
+  "line length": [],
   environment: [],
   header: [],
   "timers in tests": [],

@@ -2,7 +2,7 @@
 // kept. A replay gets those of the message that it replays. An answer that cannot be stored or read is logged, and the
 // model is asked again.
 
-import type { ModelAnswerRow } from "@dari/db";
+import type { RecordedAnswerRow } from "@dari/db";
 import { newAnswerObject, readModelAnswer, storeModelAnswer } from "@dari/control/storage";
 import { modelAnswerLimits, waitUntilSettled } from "@dari/domain";
 import type { AnswerJournal, AnswerRoom, HeldAnswer, JournalEntry, JournalResult, RecordedAnswer } from "@dari/sandbox";
@@ -144,12 +144,12 @@ interface RecordedAnswers {
 }
 
 /** A recorded answer, and the message that its object is sealed for. */
-type OwnedRow = ModelAnswerRow & { readonly messageId: string };
+type OwnedRow = RecordedAnswerRow & { readonly messageId: string };
 
 /** Returns what can be used, by digest and number. What a replay has recorded itself replaces what it replays. */
-function readRows({ messageId, modelAnswers, replay }: KeptAttempt["turn"]): ReadonlyMap<string, OwnedRow> {
+function readRows({ messageId, recordedAnswers, replay }: KeptAttempt["turn"]): ReadonlyMap<string, OwnedRow> {
   const replayed = (replay?.answers ?? []).map((row) => ({ ...row, messageId: replay!.of }));
-  const own = modelAnswers.map((row) => ({ ...row, messageId }));
+  const own = recordedAnswers.map((row) => ({ ...row, messageId }));
   return new Map([...replayed, ...own].map((row) => [`${row.digest} ${row.ordinal}`, row]));
 }
 

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import type { BlobStore } from "@dari/blobs";
 import { retryThroughOutage, type SealContext, type Sealer } from "@dari/control/context";
-import { modelAnswers, type Claim, type Database, type ModelAnswerRow } from "@dari/db";
+import { recordedAnswers, type Claim, type Database, type RecordedAnswerRow } from "@dari/db";
 import { modelAnswerLimits, type Log } from "@dari/domain";
 
 export interface AnswerContext {
@@ -19,8 +19,8 @@ export interface AnswerOwner {
   readonly messageId: string;
 }
 
-/** Identifies an answer among those of its message. See `ModelAnswerRow`. */
-export type AnswerKey = Pick<ModelAnswerRow, "digest" | "ordinal">;
+/** Identifies an answer among those of its message. See `RecordedAnswerRow`. */
+export type AnswerKey = Pick<RecordedAnswerRow, "digest" | "ordinal">;
 
 /** `full`: the message has as many answers as it may have. `refused`: the claim is superseded. */
 export type StoredAnswer = "stored" | "full" | "refused";
@@ -47,9 +47,9 @@ export async function storeModelAnswer(
   const { digest, ordinal, objectKey, bytes } = answer;
   const { sizeBytes } = await blobs.put(objectKey, sealer.sealBytes(bytes, sealOf(claim, answer)));
   await beforeRow();
-  const row: ModelAnswerRow = { digest, ordinal, objectKey, sizeBytes };
+  const row: RecordedAnswerRow = { digest, ordinal, objectKey, sizeBytes };
   const max = { rows: modelAnswerLimits.rowsPerMessage, bytes: modelAnswerLimits.bytesPerMessage };
-  const record = () => modelAnswers.recordModelAnswerIfHeld(db, claim, row, max);
+  const record = () => recordedAnswers.recordAnswerIfHeld(db, claim, row, max);
   const outcome = await retryThroughOutage(context, record, signal);
   if (outcome !== "stored") await blobs.delete([objectKey]);
   return outcome;
@@ -62,7 +62,7 @@ export async function storeModelAnswer(
 export async function readModelAnswer(
   { blobs, sealer }: Pick<AnswerContext, "blobs" | "sealer">,
   owner: AnswerOwner,
-  answer: ModelAnswerRow,
+  answer: RecordedAnswerRow,
 ): Promise<Buffer> {
   // One byte more than was stored: a larger object does not open, and is not read as a whole.
   const sealed = await blobs.read(answer.objectKey, { start: 0, end: answer.sizeBytes });

@@ -12,7 +12,7 @@ import {
   type Database,
   type AttachmentToPlace,
   type HistoryRow,
-  type ModelAnswerRow,
+  type RecordedAnswerRow,
   type RecordedStep,
   type TakenMessage,
   type TurnBounds,
@@ -61,7 +61,7 @@ export interface Turn extends ClaimedTurn {
   /** Limits of the message's requests to models, of dari.yml and of the request together. Undefined: none. */
   readonly limits: MessageLimits | undefined;
   /** The answers of models that the attempt can use again. */
-  readonly modelAnswers: readonly ModelAnswerRow[];
+  readonly recordedAnswers: readonly RecordedAnswerRow[];
   /** Undefined: the message is no replay. */
   readonly replay: TurnReplay | undefined;
   /** Whether the organization allows that answers of models are recorded. */
@@ -115,7 +115,7 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     takenBefore: details.takenBefore,
     steps: details.steps,
     limits: details.limits,
-    modelAnswers: details.modelAnswers,
+    recordedAnswers: details.recordedAnswers,
     replay: details.replay,
     answerRecording: details.answerRecording,
     egress: details.egress ?? (await loadEgress(context.db, details.organizationId)),

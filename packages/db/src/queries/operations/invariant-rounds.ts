@@ -67,7 +67,7 @@ function tablesOf(ids: readonly string[]): RawBuilder<unknown> {
     events as not materialized (select * from dari.events where session_id = any ${chosen}),
     message_values as not materialized (select * from dari.message_values where session_id = any ${chosen}),
     message_steps as not materialized (select * from dari.message_steps where session_id = any ${chosen}),
-    model_answers as not materialized (select * from dari.model_answers where session_id = any ${chosen}),
+    recorded_answers as not materialized (select * from dari.recorded_answers where session_id = any ${chosen}),
     recordings as not materialized (select * from dari.recordings where session_id = any ${chosen}),
     message_inputs as not materialized (select * from dari.message_inputs where session_id = any ${chosen}),
     idempotency_keys as not materialized (select * from dari.idempotency_keys where created_at > ${fiveMinutesAgo}),

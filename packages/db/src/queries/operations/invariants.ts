@@ -148,7 +148,7 @@ export const invariants: readonly Invariant[] = [
       or m.copied_from is null and m.attempts <> (
         select count(*) from attempts a where a.message_id = m.id and a.called_at is not null
           and coalesce(a.outcome, '') not in ('released', 'suspended')
-          and (a.ended_at is not null or not a.counts_at_end))`,
+          and a.ended_at is not null)`,
   },
   {
     name: "value_belongs_to_its_message",
@@ -162,12 +162,12 @@ export const invariants: readonly Invariant[] = [
     says: "a recorded step or answer belongs to an open message of its session that has some, or to a recording",
     reads: "each recorded step and answer, with its message by key",
     query: `select x.message_id from (select session_id, message_id, organization_id, false as is_answer from
-        message_steps union all select session_id, message_id, organization_id, true from model_answers) x
+        message_steps union all select session_id, message_id, organization_id, true from recorded_answers) x
       left join messages m on m.id = x.message_id
       left join recordings r on x.is_answer and r.session_id = m.session_id and r.message_id = m.id
       where m.session_id is distinct from x.session_id or m.organization_id <> x.organization_id
         or m.completed_at is not null and r.message_id is null
-        or not case when x.is_answer then m.has_answers else m.has_steps end`,
+        or not case when x.is_answer then m.has_recorded_answers else m.has_steps end`,
   },
   {
     name: "pending_counts_open_messages",

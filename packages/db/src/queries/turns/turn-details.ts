@@ -36,7 +36,7 @@ export interface TurnDetails {
   /** Limits of the message's requests to models. Undefined: none. */
   readonly limits: MessageLimits | undefined;
   /** The answers of models that the attempt can use again. */
-  readonly modelAnswers: readonly ModelAnswerRow[];
+  readonly recordedAnswers: readonly RecordedAnswerRow[];
   /** Whether the organization allows that answers of models are recorded. */
   readonly answerRecording: AnswerRecording;
   /** Undefined: the message is no replay. */
@@ -49,7 +49,7 @@ export interface TurnReplay {
   readonly of: string;
   /** Whether a request without a recorded answer goes to the model. */
   readonly asksModels: boolean;
-  readonly answers: readonly ModelAnswerRow[];
+  readonly answers: readonly RecordedAnswerRow[];
 }
 
 export type TurnEgress = Readonly<Partial<Record<"organization" | "operator" | "session", EgressSetting>>>;
@@ -86,7 +86,7 @@ export interface RecordedStep {
 }
 
 /** An answer that an attempt got from a model. */
-export interface ModelAnswerRow {
+export interface RecordedAnswerRow {
   /** SHA-256 of the request, in lower-case hex. */
   readonly digest: string;
   /** Counts the answers to this request in an attempt, from 1. */
@@ -147,7 +147,7 @@ export interface TurnDetailsRow {
   readonly taken_before?: TakenMessage[] | null;
   readonly steps?: RecordedStep[] | null;
   readonly limits?: MessageLimits | null;
-  readonly model_answers?: ModelAnswerRow[] | null;
+  readonly recorded_answers?: RecordedAnswerRow[] | null;
   readonly answer_recording?: AnswerRecording;
   readonly replay?: TurnReplay | null;
 }
@@ -175,7 +175,7 @@ export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
     takenBefore: row.taken_before ?? [],
     steps: row.steps ?? [],
     limits: row.limits ?? undefined,
-    modelAnswers: row.model_answers ?? [],
+    recordedAnswers: row.recorded_answers ?? [],
     answerRecording: row.answer_recording ?? "allowed",
     replay: row.replay ?? undefined,
     resume:
