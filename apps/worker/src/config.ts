@@ -9,8 +9,8 @@ import { defaultSlotsMax, slotsPerProcessor } from "./capacity/count-machine-slo
 /** Concurrent turns by default, if a fixed amount of memory is set aside for each. */
 export const defaultPlannedSlots = 4;
 
-/** The settings that only the worker has. */
-export const ownWorkerSettings = {
+/** How many turns run at the same time, and what waits ready for the next ones. */
+const capacitySettings = {
   slots: integer({
     env: "DARI_WORKER_SLOTS",
     min: 1,
@@ -64,6 +64,10 @@ export const ownWorkerSettings = {
       "How long a finished sandbox is kept for the session's next turn if the agent sets runtime.reuse, in seconds; " +
       "0 disables this.",
   }),
+} as const;
+
+/** What the worker stores on this machine. */
+const storageSettings = {
   workDir: string({
     env: "DARI_WORK_DIR",
     default: "/var/tmp/dari-worker",
@@ -75,6 +79,10 @@ export const ownWorkerSettings = {
     default: 10 * 1024 ** 3,
     about: "Disk space for cached images, in bytes; cached workspaces get the same amount in addition.",
   }),
+} as const;
+
+/** How agents are isolated from the machine. */
+const isolationSettings = {
   sandbox: oneOf(["auto", "bwrap", "oci", "landlock", "process"], {
     env: "DARI_SANDBOX",
     default: "auto",
@@ -101,6 +109,20 @@ export const ownWorkerSettings = {
       "[control groups](#drivers-and-control-groups) if there are several organizations. watched: isolated agents; " +
       "without control groups, the worker reads /proc to enforce limits. none: no requirement (default of npm start " +
       "if only this machine can reach the API).",
+  }),
+} as const;
+
+/** Limits of one turn. */
+const turnLimitSettings = {
+  turnMemoryBytes: integer({
+    env: "DARI_TURN_MEMORY_BYTES",
+    unit: "bytes",
+    min: limits.turnMemoryBytesMin,
+    default: limits.turnMemoryBytesDefault,
+    about:
+      "Memory limit of a turn, in bytes. With [control groups](#drivers-and-control-groups) the kernel enforces it, " +
+      "else the worker, which checks five times a second; with the driver process, each process has this limit. An " +
+      "agent can ask for another one with runtime.memory.",
   }),
   turnProcesses: integer({
     env: "DARI_TURN_PROCESSES",
@@ -134,6 +156,10 @@ export const ownWorkerSettings = {
     optional: true,
     about: "Processor time of one turn, all its processes together, in seconds. Unset: no limit.",
   }),
+} as const;
+
+/** What agents can reach. */
+const egressSettings = {
   egress: oneOf(["open", "allow", "off"], {
     env: "DARI_EGRESS",
     default: "open",
@@ -148,6 +174,10 @@ export const ownWorkerSettings = {
       "Host names that agents can reach with DARI_EGRESS=allow, and private endpoints that they can reach in any " +
       "mode; comma-separated: name, *.name, name:port, address:port.",
   }),
+} as const;
+
+/** Builds of versions. */
+const buildSettings = {
   buildSlots: integer({
     env: "DARI_BUILD_SLOTS",
     min: 1,
@@ -169,16 +199,10 @@ export const ownWorkerSettings = {
     optional: true,
     about: "More hosts that builds can reach, in the form of DARI_EGRESS_ALLOW.",
   }),
-  turnMemoryBytes: integer({
-    env: "DARI_TURN_MEMORY_BYTES",
-    unit: "bytes",
-    min: limits.turnMemoryBytesMin,
-    default: limits.turnMemoryBytesDefault,
-    about:
-      "Memory limit of a turn, in bytes. With [control groups](#drivers-and-control-groups) the kernel enforces it, " +
-      "else the worker, which checks five times a second; with the driver process, each process has this limit. An " +
-      "agent can ask for another one with runtime.memory.",
-  }),
+} as const;
+
+/** Retries and shutdown. */
+const endingSettings = {
   backoffFirstMs: integer({
     env: "DARI_BACKOFF_FIRST_MS",
     unit: "ms",
@@ -194,6 +218,17 @@ export const ownWorkerSettings = {
     default: limits.shutdownGraceMs,
     about: "How long running turns may continue at shutdown, in milliseconds.",
   }),
+} as const;
+
+/** The settings that only the worker has. */
+export const ownWorkerSettings = {
+  ...capacitySettings,
+  ...storageSettings,
+  ...isolationSettings,
+  ...turnLimitSettings,
+  ...egressSettings,
+  ...buildSettings,
+  ...endingSettings,
 } as const;
 
 export const workerSettings = { ...serviceSettings, ...ownWorkerSettings } as const;
