@@ -5,9 +5,9 @@ import { limits } from "@dari/domain";
 import { fileURLToPath } from "node:url";
 import type { ReportFrame } from "../src/index.ts";
 import { guestLimits } from "../src/guest-limits.ts";
-import { findRuntimes, play } from "./guest-fixture.ts";
+import { runtimesOfThisRun, play } from "./guest-fixture.ts";
 
-describe.each(findRuntimes())("$title", (runtime) => {
+describe.each(runtimesOfThisRun())("$title", (runtime) => {
   const isNode = runtime.language === "typescript";
 
   async function completedOf(name: string): Promise<object[]> {

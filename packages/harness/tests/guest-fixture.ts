@@ -53,6 +53,17 @@ export function findRuntimes(): Runtime[] {
   ];
 }
 
+/**
+ * Returns this Node and the machine's Python: `npm test` runs the suites of the guests with these, and
+ * older-runtimes.nightly.test.ts with every other one.
+ */
+export function runtimesOfThisRun(): Runtime[] {
+  const isNightly = process.env["DARI_TEST_RING"] === "nightly";
+  const newest = realpathSync(process.execPath);
+  const isOlder = ({ language, interpreter }: Runtime) => language === "typescript" && interpreter !== newest;
+  return findRuntimes().filter((runtime) => isOlder(runtime) === isNightly);
+}
+
 function versionOf(interpreter: string): string {
   return `${interpreter} ${spawnSync(interpreter, ["--version"], { encoding: "utf8" }).stdout.trim()}`;
 }

@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from "@jest/globals";
 import type { ReportFrame, SteeringMessage, TurnEnding, TurnInbox } from "../src/index.ts";
-import { findRuntimes, play } from "./guest-fixture.ts";
+import { runtimesOfThisRun, play } from "./guest-fixture.ts";
 
-describe.each(findRuntimes())("$title", (runtime) => {
+describe.each(runtimesOfThisRun())("$title", (runtime) => {
   const file = runtime.language === "python" ? "inbox_agents.py" : "inbox-agents.mjs";
 
   test("messages are taken once, and nothing is asked while none wait", async () => {

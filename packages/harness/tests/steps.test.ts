@@ -4,9 +4,9 @@
 import { describe, expect, test } from "@jest/globals";
 import { stepLimits } from "@dari/domain";
 import type { RecordedStep, TurnEnding } from "../src/index.ts";
-import { findRuntimes, play, type Played } from "./guest-fixture.ts";
+import { runtimesOfThisRun, play, type Played } from "./guest-fixture.ts";
 
-describe.each(findRuntimes())("$title", (runtime) => {
+describe.each(runtimesOfThisRun())("$title", (runtime) => {
   const isPython = runtime.language === "python";
   const file = isPython ? "step_agents.py" : "step-agents.mjs";
   const run = (agent: string, steps: readonly RecordedStep[] = []) => play(runtime, agent, { file, steps });

@@ -11,9 +11,9 @@ import {
   type EntrypointCheckResult,
   type ReportFrame,
 } from "../src/index.ts";
-import { findRuntimes, play, requestFor, startGuest } from "./guest-fixture.ts";
+import { runtimesOfThisRun, play, requestFor, startGuest } from "./guest-fixture.ts";
 
-describe.each(findRuntimes())("$title", (runtime) => {
+describe.each(runtimesOfThisRun())("$title", (runtime) => {
   test("an agent that hangs runs into its time limit", async () => {
     expect((await play(runtime, "hangs", { timeoutMs: 200 })).ending).toEqual({ kind: "timeout" });
   });

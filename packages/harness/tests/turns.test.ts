@@ -4,11 +4,11 @@ import { readlinkSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
 import { captureLogs, waitForGuest, runTurn } from "../src/index.ts";
-import { findRuntimes, play, requestFor, sampleContext, startGuest, type Guest } from "./guest-fixture.ts";
+import { runtimesOfThisRun, play, requestFor, sampleContext, startGuest, type Guest } from "./guest-fixture.ts";
 
 const emoji = "\u{1F600}";
 
-describe.each(findRuntimes())("$title", (runtime) => {
+describe.each(runtimesOfThisRun())("$title", (runtime) => {
   const isNode = runtime.language === "typescript";
 
   test.each([

@@ -22,7 +22,6 @@ import { join } from "node:path";
 import { defaultWorkspaceLimits, diff, emptyTree, openDisks, save, scan, sweepMounts, treeHash } from "../src/index.ts";
 import type { Disk, Disks, Tree } from "../src/index.ts";
 import { counting, openFixture, picture, saveDir, writeFiles } from "./fixture.ts";
-import { runDiskCase } from "./random-case.ts";
 
 const fixture = openFixture();
 const opened: Disks[] = [];
@@ -342,10 +341,6 @@ describe.each(kinds)("%s", (kind) => {
       await expect(disk.scan()).rejects.toMatchObject({ name: "WorkspaceLimitError", limit });
       await disk.close();
     }
-  });
-
-  test("random trees and edits", async () => {
-    for (let seed = 1; seed <= 20; seed++) await runDiskCase(fixture, await open(kind), seed);
   });
 });
 

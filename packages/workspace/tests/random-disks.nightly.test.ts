@@ -1,0 +1,3 @@
+// More cases of random-disks.test.ts.
+
+import "./random-disks.test.ts";
