@@ -8,13 +8,14 @@ import { statfs } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startBuildFeed } from "./build/build-feed.ts";
 import type { WorkerContext } from "./context.ts";
-import { executeTurn, type TurnResult } from "./turn/execute-turn.ts";
+import { executeTurn } from "./turn/execute-turn.ts";
 import { createGate, startsMax, type Gate, type Place } from "./capacity/gate.ts";
 import { createLeaseKeeper, type LeaseKeeper } from "./turn/lease-keeper.ts";
 import { toRetrySettlement } from "./feeds/settle-retry.ts";
 import { watchMemory } from "./capacity/watch-memory.ts";
 import type { MissingCapability } from "./capacity/find-missing-capabilities.ts";
 import { startTurnFeed } from "./feeds/turn-feed.ts";
+import type { TurnResult } from "./turn/steps/record-end.ts";
 import type { TurnRun } from "./feeds/turn-feed-parts.ts";
 
 export interface Worker {

@@ -16,8 +16,8 @@ import {
   type Tree,
   type TreeEntry,
 } from "../src/index.ts";
-import { parseSnapshotManifest } from "../src/parse-snapshot-manifest.ts";
-import { decodeHeader, encodeHead, manifestBytesMax, readHead } from "../src/snapshot-object.ts";
+import { parseSnapshotManifest } from "../src/snapshot/parse-snapshot-manifest.ts";
+import { decodeHeader, encodeHead, manifestBytesMax, readHead } from "../src/snapshot/snapshot-object.ts";
 import { openFixture, saveDir, writeFiles } from "./fixture.ts";
 import { randomFrom, type Random } from "./random.ts";
 

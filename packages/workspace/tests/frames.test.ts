@@ -5,10 +5,10 @@ import { afterAll, expect, test } from "@jest/globals";
 import { hash, randomBytes } from "node:crypto";
 import { zstdCompressSync } from "node:zlib";
 import { emptyTree, loadTree, restore, SnapshotDamagedError } from "../src/index.ts";
-import { decodeFrame, decodeFrameSync, frameBytesMax } from "../src/frame.ts";
-import { parseSnapshotManifest } from "../src/parse-snapshot-manifest.ts";
-import { encodeHead, readHead } from "../src/snapshot-object.ts";
-import type { Frame } from "../src/tree.ts";
+import { decodeFrame, decodeFrameSync, frameBytesMax } from "../src/snapshot/frame.ts";
+import { parseSnapshotManifest } from "../src/snapshot/parse-snapshot-manifest.ts";
+import { encodeHead, readHead } from "../src/snapshot/snapshot-object.ts";
+import type { Frame } from "../src/tree/tree.ts";
 import { counting, openFixture, saveDir, writeFiles } from "./fixture.ts";
 import { randomFrom } from "./random.ts";
 

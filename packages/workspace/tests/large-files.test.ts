@@ -5,8 +5,8 @@ import { hash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
-import { readChunks } from "../src/large-files.ts";
-import { PermissionLoan } from "../src/permission-loan.ts";
+import { readChunks } from "../src/directory/large-files.ts";
+import { PermissionLoan } from "../src/directory/permission-loan.ts";
 import { openFixture } from "./fixture.ts";
 
 const fixture = openFixture();

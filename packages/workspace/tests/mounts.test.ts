@@ -6,8 +6,8 @@ import * as fs from "node:fs";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nativeProblem } from "@dari/native";
-import { openMounts, sweepMounts, type Mounts } from "../src/mounts.ts";
-import { probeOverlays } from "../src/overlay-disks.ts";
+import { openMounts, sweepMounts, type Mounts } from "../src/disks/overlay/mounts.ts";
+import { probeOverlays } from "../src/disks/overlay/overlay-disks.ts";
 import { openFixture } from "./fixture.ts";
 
 const fixture = openFixture();

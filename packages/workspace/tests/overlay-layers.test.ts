@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
-import { OverlayLayerStore } from "../src/overlay-layers.ts";
+import { OverlayLayerStore } from "../src/disks/overlay/overlay-layers.ts";
 import { openFixture } from "./fixture.ts";
 
 const fixture = openFixture();

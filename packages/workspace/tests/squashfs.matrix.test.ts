@@ -33,10 +33,10 @@ import {
   type Tree,
   type UnusedSquashfs,
 } from "../src/index.ts";
-import { getSquashfsBase, setSquashfsBase } from "../src/squashfs.ts";
-import { parseSnapshotManifest } from "../src/parse-snapshot-manifest.ts";
-import { openMounts } from "../src/mounts.ts";
-import { openOverlays, probeOverlays } from "../src/overlay-disks.ts";
+import { getSquashfsBase, setSquashfsBase } from "../src/snapshot/squashfs-image.ts";
+import { parseSnapshotManifest } from "../src/snapshot/parse-snapshot-manifest.ts";
+import { openMounts } from "../src/disks/overlay/mounts.ts";
+import { openOverlays, probeOverlays } from "../src/disks/overlay/overlay-disks.ts";
 import { counting, openFixture, picture, saveDir, writeFiles } from "./fixture.ts";
 
 const fixture = openFixture();

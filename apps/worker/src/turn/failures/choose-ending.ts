@@ -3,6 +3,7 @@
 import type { ClaimedTurn, FinishInput } from "@dari/db";
 import { backoffMs, defaultBackoff, failure, isRetryable, type Failure } from "@dari/domain";
 import type { HeldLease, StopReason } from "../lease-keeper.ts";
+import { classifyFailure } from "./classify-failure.ts";
 
 interface EndingContext {
   readonly settings: { readonly backoffFirstMs: number };
@@ -36,4 +37,14 @@ export function toStopEnding(
     case "lost":
       return toFailureEnding(context, claimed, failure("worker_lost"));
   }
+}
+
+/** Returns how a turn ends after a step has thrown. If the turn was stopped, the error follows from that. */
+export function toErrorEnding(
+  context: EndingContext,
+  claimed: ClaimedTurn,
+  lease: Pick<HeldLease, "signal">,
+  error: unknown,
+): FinishInput {
+  return toStopEnding(context, claimed, lease) ?? toFailureEnding(context, claimed, classifyFailure(error));
 }

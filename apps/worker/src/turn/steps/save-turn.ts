@@ -7,64 +7,64 @@ import type { FinishInput } from "@dari/db";
 import { failure, type Failure } from "@dari/domain";
 import type { OutputPart } from "@dari/harness";
 import { resolvePath, removeLentFiles, type Tree } from "@dari/workspace";
-import type { RestoredAttempt } from "../attempt.ts";
+import type { AgentEnding, CalledAttempt, ConcludedAttempt, RestoredAttempt } from "../attempt.ts";
 import { toFailureEnding, toStopEnding } from "../failures/choose-ending.ts";
-import type { AgentEnding } from "./run-agent.ts";
 import { renderIgnoredFile } from "../scrub/scrub-turn.ts";
 
 /** Maximum number of ignored paths that are written to the attempt's log. */
 const ignoredShownMax = 100;
 
-/** Saves the workspace, and returns how the turn ends. */
-export async function saveTurn(attempt: RestoredAttempt, ending: AgentEnding): Promise<FinishInput> {
-  if (ending.kind === "stopped") return { ...stopped(attempt), ...usageOf(ending, ending.partialParts) };
+/** Saves the workspace, and decides how the turn ends. */
+export async function saveTurn(attempt: CalledAttempt): Promise<ConcludedAttempt> {
+  const { input, saved } = await conclude(attempt, attempt.ending);
+  return { attempt, input: { ...input, delivered: attempt.ending.delivered }, saved };
+}
+
+type Conclusion = Pick<ConcludedAttempt, "input" | "saved">;
+
+async function conclude(attempt: CalledAttempt, ending: AgentEnding): Promise<Conclusion> {
+  if (ending.kind === "stopped") return { input: { ...stopped(attempt), ...usageOf(ending, ending.partialParts) } };
   const saving = save(attempt);
-  if (ending.kind === "failed") return await fail(attempt, ending, ending.failure, saving);
+  if (ending.kind === "failed") return await fail(attempt, ending.failure, saving);
   if (ending.kind === "limited") {
     const asked = { ...ending.asked, key: "", placed: [] };
-    const side = await saveSide(attempt, saving);
-    return { ending: "suspended", asked, failure: ending.failure, snapshot: side?.snapshot, ...usageOf(ending) };
+    const { failure: cause } = ending;
+    const snapshot = (await saveSide(attempt, saving))?.snapshot;
+    return { input: { ending: "suspended", asked, failure: cause, snapshot, ...usageOf(ending) } };
   }
   const refused = ending.kind === "suspended" ? checkAskedInput(attempt.turn, ending.asked) : undefined;
-  if (refused !== undefined) return await fail(attempt, ending, refused, saving);
+  if (refused !== undefined) return await fail(attempt, refused, saving);
   const saved = await Promise.race([saving, resolveOnAbort(attempt.lease.signal)]);
   // If the turn was stopped, nothing waits for the save, and no row refers to the saved object.
   saving.catch(() => undefined);
   attempt.watch.lap("save_ms");
-  if (saved === undefined) return { ...stopped(attempt), ...usageOf(ending) };
+  if (saved === undefined) return { input: { ...stopped(attempt), ...usageOf(ending) } };
   await logIgnored(attempt, saved);
+  const { snapshot, filesChanged } = saved;
   if (ending.kind === "suspended") {
     prepareNextTurn(attempt, saved);
     const asked = { ...ending.asked, placed: attempt.opened.placed };
-    return { ending: "suspended", asked, snapshot: saved.snapshot, ...usageOf(ending) };
+    return { input: { ending: "suspended", asked, snapshot, ...usageOf(ending) }, saved };
   }
   const missing = ending.parts.find((part) => part.type === "file" && !hasFile(saved.tree, part.path));
   if (missing?.type === "file") {
     const reason = failure("invalid_output", `the result names ${missing.path}, which is not a file of the workspace`);
-    return { ...toFailureEnding(attempt.context, attempt.turn, reason), snapshot: saved.snapshot, ...usageOf(ending) };
+    return { input: { ...toFailureEnding(attempt.context, attempt.turn, reason), snapshot, ...usageOf(ending) } };
   }
   prepareNextTurn(attempt, saved);
-  return {
-    ending: "completed",
-    output: { parts: ending.parts, usage: ending.usage, ...notesOf(ending, saved) },
-    filesChanged: saved.filesChanged,
-    snapshot: saved.snapshot,
-  };
+  const output = { parts: ending.parts, usage: ending.usage, ...notesOf(ending, saved) };
+  return { input: { ending: "completed", output, filesChanged, snapshot }, saved };
 }
 
 async function save({ context, turn, opened, lease, lent }: RestoredAttempt): Promise<SavedWorkspace> {
-  if (lent !== undefined) await removeLentFiles(opened.dir, lent);
+  await removeLentFiles(opened.dir, lent);
   return saveWorkspace({ ...context.workspaces, log: context.log }, turn, opened, lease.signal);
 }
 
-async function fail(
-  attempt: RestoredAttempt,
-  ending: AgentEnding,
-  cause: Failure,
-  saving: Promise<SavedWorkspace>,
-): Promise<FinishInput> {
-  const side = await saveSide(attempt, saving);
-  return { ...toFailureEnding(attempt.context, attempt.turn, cause), snapshot: side?.snapshot, ...usageOf(ending) };
+async function fail(attempt: CalledAttempt, cause: Failure, saving: Promise<SavedWorkspace>): Promise<Conclusion> {
+  const snapshot = (await saveSide(attempt, saving))?.snapshot;
+  const { context, turn, ending } = attempt;
+  return { input: { ...toFailureEnding(context, turn, cause), snapshot, ...usageOf(ending) } };
 }
 
 /** Waits for the side snapshot of an attempt. If saving fails, the attempt ends without one. */
@@ -79,11 +79,9 @@ async function saveSide(
 }
 
 /** Prepares this worker for the session's next turn, which starts from this snapshot. */
-function prepareNextTurn(attempt: RestoredAttempt, saved: SavedWorkspace): void {
-  const { tree, snapshot } = saved;
-  attempt.saved = saved;
-  attempt.opened.disk.announce(tree);
-  attempt.context.workspaces.trees.remember(snapshot.id, { tree, deltaDepth: snapshot.deltaDepth });
+function prepareNextTurn({ context, opened }: RestoredAttempt, { tree, snapshot }: SavedWorkspace): void {
+  opened.disk.announce(tree);
+  context.workspaces.trees.remember(snapshot.id, { tree, deltaDepth: snapshot.deltaDepth });
 }
 
 /** Returns notes that explain an answer without content. */
