@@ -149,7 +149,9 @@ describe("dari deploy", () => {
     const environment = { DARI_API_URL: `${url}/`, DARI_API_KEY: "dari_test" };
     const first = await runDari(["deploy", "--json"], { cwd: root.path, environment });
     expect(first).toMatchObject({ code: 0, stderr: expect.stringContaining("installing\nbuilt\n") });
-    expect(JSON.parse(first.stdout)).toMatchObject({ agent_id: "agt_1", version_id: "ver_1", version_status: "ready" });
+    const shown = { agent_id: "agt_1", version_id: "ver_1", version_status: "ready" };
+    // The platform created the agent before its first version was built.
+    expect(JSON.parse(first.stdout)).toMatchObject({ ...shown, active_version_id: "ver_1", version: { active: true } });
     expect(Object.keys((JSON.parse(first.stdout) as { timings_ms: object }).timings_ms)).toEqual([
       "bundle",
       "total",
@@ -320,7 +322,13 @@ describe("the connection", () => {
   });
 });
 
-const published = { agent_id: "agt_1", deployment_id: "dep_1", version_id: "ver_1", version_status: "building" };
+const published = {
+  agent_id: "agt_1",
+  deployment_id: "dep_1",
+  active_version_id: null,
+  version_id: "ver_1",
+  version_status: "building",
+};
 
 /** Serves a platform to deploy to. `reply` can replace its replies; `bodies` has the last body of each call. */
 async function serveRecorded(
@@ -370,7 +378,7 @@ async function answer(
       response.writeHead(200, { "content-type": "text/plain" }).end("installing\nbuilt\n");
       return;
     case "GET /v1/agents/agt_1/versions/ver_1":
-      reply(response, 200, { id: "ver_1", number: 1, status, failure, warnings: [] });
+      reply(response, 200, { id: "ver_1", number: 1, status, active: status === "ready", failure, warnings: [] });
       return;
     default:
       reply(response, 201, published);
