@@ -35,10 +35,18 @@ describe("usage", () => {
     await using root = await temporaryTree({});
     const { code, stdout } = await spawnDari(["--help"], { cwd: root.path });
     expect(code).toBe(0);
-    const commands = ["init", "deploy", "manifest", "session", "message", "files", "agents", "credentials", "org"];
-    for (const command of commands) {
-      expect(stdout).toContain(`\n  ${command} `);
+    const groups = {
+      "Write and deploy agents": ["init", "deploy", "manifest", "agents"],
+      "Talk to agents": ["chat", "session", "message", "files"],
+      Automate: ["schedules", "webhooks"],
+      Connect: ["login", "env"],
+      Administer: ["credentials", "org", "doctor"],
+    };
+    for (const [heading, commands] of Object.entries(groups)) {
+      const group = stdout.split(`\n${heading}:\n`)[1]?.split("\n\n")[0];
+      for (const command of commands) expect(`\n${group}`).toContain(`\n  ${command} `);
     }
+    expect(stdout).not.toContain("\nCommands:\n");
     expect(stdout).toContain("Exit codes: 0 done");
   });
 
