@@ -21,28 +21,22 @@ import {
   type SlotMounts,
 } from "@dari/sandbox";
 import {
-  createMemoryReader,
-  createRunningTurns,
   createSandboxPool,
   createTurnDirectories,
   noGuestScript,
   openGuestScript,
-  planMemory,
-  readMemoryLimit,
   type AgentSettings,
-  type RunningTurnsOptions,
   type SandboxPool,
-  type TurnMemory,
 } from "@dari/sandbox-pool";
 import { StartError, type Logger } from "@dari/runtime";
 import { openDisks, type Disks } from "@dari/workspace";
-import { defaultPlannedSlots, getReservedBytes, type OwnWorkerConfig } from "./config.ts";
+import type { OwnWorkerConfig } from "./config.ts";
 import type { WorkerContext, WorkerSettings } from "./context.ts";
 import { canBoundSandboxes, findMissingCapabilities } from "./capacity/find-missing-capabilities.ts";
 import { startsMax } from "./capacity/gate.ts";
-import { countMachineSlots, readMachineLimits } from "./capacity/count-machine-slots.ts";
+import { openTurnMemory, type TurnRule } from "./capacity/open-turn-memory.ts";
+import { defaultPlannedSlots } from "./capacity/reserve-turn-memory.ts";
 import { networkMode } from "./turn/network/create-egress-policy.ts";
-import { watchProcessors } from "./capacity/watch-processors.ts";
 import { lockWorkDir, type WorkDir } from "./lock-work-dir.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
@@ -68,8 +62,6 @@ export interface WorkerAssembly extends OwnWorkerConfig {
   /** This machine's environment, which locates interpreters and registries. Agents never see it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
-
-const memoryReadEveryMs = 50;
 
 /** Opens caches, chooses the sandbox driver, and starts the worker. Disposing `stack` drains the worker. */
 export async function assembleWorker(
@@ -298,47 +290,6 @@ async function openCaches(
     );
   }
   return { images, disks };
-}
-
-/** A young turn is expected to hold at most this part of the default memory limit, whatever other turns hold. */
-const expectedPartMax = 1 / 4;
-
-/** How the worker decides how many turns run. */
-interface TurnRule {
-  readonly slots: number;
-  readonly turnMemory: TurnMemory;
-  readonly areProcessorsBusy?: (() => boolean) | undefined;
-}
-
-/**
- * Admits turns by what they hold if the kernel can limit and measure each sandbox, no setting says how much to set
- * aside, and the platform has one organization. Otherwise, sets a fixed amount aside for each turn.
- */
-function openTurnMemory(
-  { isShared, ...assembly }: WorkerAssembly & { readonly isShared: boolean },
-  { memoryMaxBytes }: ServiceSettings["turnBounds"],
-  { driver, guarantees }: Pick<ChosenDriver, "driver" | "guarantees">,
-  o: Pick<RunningTurnsOptions, "endWaiting" | "log">,
-): TurnRule {
-  const { memoryMb, turnReservedMb, plannedMb, turnMemoryBytes } = assembly;
-  const readMemory = createMemoryReader(memoryReadEveryMs);
-  // The driver landlock has few users on a machine.
-  const canMeasure = canBoundSandboxes(guarantees) && !driver.picksHostUser;
-  const isPlanned = memoryMb !== undefined || turnReservedMb !== undefined;
-  if (canMeasure && !isPlanned && !isShared) {
-    const slots = assembly.slots ?? countMachineSlots(readMachineLimits());
-    const expectedMaxBytes = turnMemoryBytes * expectedPartMax;
-    const turnMemory = createRunningTurns({ ...o, readMemory, expectedMaxBytes });
-    return { slots, turnMemory, areProcessorsBusy: assembly.slots === undefined ? watchProcessors() : undefined };
-  }
-  const wanted = assembly.slots ?? defaultPlannedSlots;
-  const memoryBytes = memoryMb === undefined ? undefined : memoryMb * 1024 ** 2;
-  const reservedBytes = getReservedBytes({ ...assembly, turnReservedMb: turnReservedMb ?? plannedMb }, memoryMaxBytes);
-  const plan = planMemory({ slots: wanted, limitBytes: readMemoryLimit(), memoryBytes, reservedBytes }, readMemory);
-  if (plan.slots < wanted) {
-    o.log.warn({ slots: plan.slots, wanted, bytes: plan.budgetBytes }, "worker.memory_bounds_slots");
-  }
-  return { slots: plan.slots, turnMemory: plan.turns };
 }
 
 /** Returns the limits of a turn's sandbox. */

@@ -5,9 +5,7 @@ import { defaultBackoff, limits } from "@dari/domain";
 import { integer, oneOf, readConfig, string, type ConfigOf, type ConfigProblem, type Environment } from "@dari/runtime";
 import { EgressRuleError, parseEgressRules } from "@dari/network";
 import { defaultSlotsMax, slotsPerProcessor } from "./capacity/count-machine-slots.ts";
-
-/** Concurrent turns by default, if a fixed amount of memory is set aside for each. */
-export const defaultPlannedSlots = 4;
+import { defaultPlannedSlots, getReservedBytes } from "./capacity/reserve-turn-memory.ts";
 
 /** How many turns run at the same time, and what waits ready for the next ones. */
 const capacitySettings = {
@@ -251,15 +249,6 @@ type CheckedSettings = Pick<
 /** Checks combinations of settings. */
 export function checkWorkerSettings(settings: CheckedSettings): ConfigProblem[] {
   return [...checkMemory(settings), ...checkEgress(settings), ...checkRuntime(settings)];
-}
-
-/** Returns the memory that is reserved for each turn, in bytes. `memoryMaxBytes`: what an agent can ask for. */
-export function getReservedBytes(
-  settings: { turnReservedMb: number | undefined; turnMemoryBytes: number },
-  memoryMaxBytes = 0,
-): number {
-  if (settings.turnReservedMb !== undefined) return settings.turnReservedMb * 1024 ** 2;
-  return Math.max(settings.turnMemoryBytes, memoryMaxBytes);
 }
 
 function checkMemory(settings: CheckedSettings): ConfigProblem[] {
