@@ -70,6 +70,7 @@ ${body}
   return (await fleet.client.createSession(agentId)).id;
 }
 
+/** An agent that returns before it is stopped has completed, so one that is to be stopped asks on. */
 const loop = "for (;;) await ask({ max_tokens: 200 });";
 const budgetExceeded = (text: string) => ({
   status: "failed",
@@ -101,8 +102,8 @@ isolated("ten requests at once stay within the tokens, whatever the agent report
   const session = await sessionOf(
     { limits: { tokens: 4_500 } },
     `context.reportUsage({ input_tokens: 1, output_tokens: 1 });
-  const all = await Promise.all(Array.from({ length: 10 }, () => ask({ max_tokens: 200 })));
-  return all.map(({ status }) => status).join();`,
+  await Promise.all(Array.from({ length: 10 }, () => ask({ max_tokens: 200 })));
+  ${loop}`,
   );
   // Each can use 1,218 tokens and uses 400: the last ones no longer fit.
   const record = await send(fleet, session, "go");
@@ -116,8 +117,8 @@ isolated("ten requests at once stay within the tokens, whatever the agent report
 isolated("a request without a maximum goes out alone, and may be the last", async () => {
   const session = await sessionOf(
     { limits: { tokens: 500 } },
-    `const all = await Promise.all(Array.from({ length: 3 }, () => ask({})));
-  return all.map(({ status }) => status).join();`,
+    `await Promise.all(Array.from({ length: 3 }, () => ask({})));
+  ${loop}`,
   );
   // The first uses 400 tokens, and the second one 300 more than are left.
   expect(await send(fleet, session, "go")).toMatchObject(budgetExceeded("800 of the message's 500 tokens"));
@@ -131,7 +132,6 @@ isolated("an agent that hides its maximum cannot use more", async () => {
   const send = (body) => fetch(url, { method: "POST", headers, body });
   await (await send('{"max_tokens": 900, "max_tokens": 1}')).text();
   await (await send('{"max_tokens": 2500, "max\\\\u005ftokens": 1}')).text();
-  // One that returns before it is stopped has completed.
   for (;;) await (await send('{"max_tokens": 1}')).text();`,
   );
   expect(await send(fleet, session, "go")).toMatchObject(budgetExceeded("can use up to 3,5"));
@@ -143,8 +143,8 @@ const priced = 'for (;;) await ask({ model: "gpt-4.1", max_tokens: 200 });';
 isolated("ten requests at once stay within the cost", async () => {
   const session = await sessionOf(
     { limits: { cost_usd: 5 } },
-    `const all = await Promise.all(Array.from({ length: 10 }, () => ask({ model: "gpt-4.1", max_tokens: 200 })));
-  return all.map(({ status }) => status).join();`,
+    `await Promise.all(Array.from({ length: 10 }, () => ask({ model: "gpt-4.1", max_tokens: 200 })));
+  ${priced}`,
   );
   // Each can cost 3,672 micro-dollars and costs 1,400.
   const record = await fleet.client.send(session, "go", { limits: { cost_usd: 0.01 } });
@@ -155,7 +155,10 @@ isolated("ten requests at once stay within the cost", async () => {
 });
 
 isolated("a model without a price is not asked, and one of two names is not believed", async () => {
-  const unpriced = await sessionOf({ limits: { cost_usd: 5 } }, 'await ask({ model: "o1-pro", max_tokens: 1 });');
+  const unpriced = await sessionOf(
+    { limits: { cost_usd: 5 } },
+    'for (;;) await ask({ model: "o1-pro", max_tokens: 1 });',
+  );
   expect(await send(fleet, unpriced, "go")).toMatchObject(budgetExceeded("the model o1-pro of api.openai.com"));
   expect(saw).toEqual([]);
   const lying = await sessionOf(
