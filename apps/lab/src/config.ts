@@ -13,11 +13,6 @@ export function programEnvironment(): Readonly<Record<string, string | undefined
   return process.env;
 }
 
-/** Returns whether tests install and run every SDK in every promised version, which takes many minutes. */
-export function testsEverySdk(): boolean {
-  return process.env["DARI_TEST_SDKS"] === "all";
-}
-
 /** What `npm run lab -- recorded-kills` asks its test for. Undefined otherwise. */
 export function wantedKills(): WantedKills | undefined {
   const given = process.env["DARI_TEST_KILLS"];

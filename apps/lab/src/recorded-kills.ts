@@ -24,13 +24,13 @@ const flags = readFlags({
 const kills = { kills: flags.whole("kills"), seed: flags.whole("seed", 0), minutes: flags.whole("minutes") };
 const jest = spawn(
   process.execPath,
-  [join(checkout, "node_modules/jest/bin/jest.js"), "apps/lab/tests/recorded-kills.matrix.test.ts"],
+  [join(checkout, "node_modules/jest/bin/jest.js"), "apps/lab/tests/recorded-kills.nightly.test.ts"],
   {
     cwd: checkout,
     stdio: "inherit",
     env: {
       ...programEnvironment(),
-      DARI_TEST_RING: "matrix",
+      DARI_TEST_RING: "nightly",
       DARI_TEST_KILLS: JSON.stringify({ ...kills, agents: flags.values.agents.split(",") }),
     },
   },

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createClient, type Client } from "@dari/client";
-import { describeWith, waitUntil } from "@dari/testkit";
+import { describeWith, isNightly, waitUntil } from "@dari/testkit";
 import type { Browser, Page } from "playwright-core";
 import { startBrowser } from "../src/browser.ts";
 import { manifestFile } from "../src/conversation.ts";
@@ -219,7 +219,8 @@ describeWith("chromium", "a page of another origin", ({ command }) => {
     await waitUntil(async () => (await run(page, "asked")) === 2, { what: "the stream to end" });
     await client.send(session.id, "renewed");
     await expectAll();
-    // The second token lives for a minute, the shortest time.
+    // The second token lives for a minute, the shortest time: too long to wait for by day.
+    if (!isNightly()) return page.context().close();
     await waitUntil(async () => (await run(page, "asked")) === 3, { what: "the token to expire", timeoutMs: 90_000 });
     await client.send(session.id, "expired");
     await expectAll();

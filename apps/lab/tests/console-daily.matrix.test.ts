@@ -5,7 +5,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createClient, type Client } from "@dari/client";
-import { describeWith } from "@dari/testkit";
+import { atNight, describeWith } from "@dari/testkit";
 import type { Browser } from "playwright-core";
 import { inspect, openConsole, signIn, startBrowser } from "../src/browser.ts";
 import { machineEnvironment } from "../src/config.ts";
@@ -203,36 +203,40 @@ describeWith("chromium", "the console every day", ({ command }) => {
     await page.context().close();
   }, 120_000);
 
-  test("the API reference sends calls of a signed-in browser, and tells others to sign in", async () => {
-    const { page } = await openConsole(browser, platform.apiUrl);
-    await signIn(page, platform.apiKey);
-    await page.getByRole("heading", { name: "Needs attention" }).waitFor();
-    await page.goto(`${platform.apiUrl}/docs`);
-    const list = page.locator("#listAgents");
-    await list.getByText("Try it").click();
-    await list.getByLabel("limit").fill("1");
-    await list.getByRole("button", { name: "Send" }).click();
-    await list.locator("output", { hasText: /^200\b/ }).waitFor();
-    expect(await list.locator("output").innerText()).toContain('"name": "accountant"');
-    const create = page.locator("#createSession");
-    await create.getByText("Try it").click();
-    await create.getByLabel("agent_id").fill("accountant");
-    await create.getByLabel("Body").fill('{"name": "from the reference"}');
-    const asked: string[] = [];
-    page.on("dialog", (dialog) => {
-      asked.push(dialog.message());
-      dialog.accept().catch(() => undefined);
-    });
-    await create.getByRole("button", { name: "Send" }).click();
-    await create.locator("output", { hasText: /^201\b/ }).waitFor();
-    expect(asked).toEqual(["Send POST to this platform, as the signed-in account?"]);
-    expect((await client.listSessions({ name: "from the reference" })).data).toHaveLength(1);
-    expect(await inspect(page, "reference")).toEqual([]);
-    await page.context().clearCookies();
-    await list.getByRole("button", { name: "Send" }).click();
-    await list.getByText("Sign in to the console first").waitFor();
-    await page.context().close();
-  }, 120_000);
+  atNight(test)(
+    "the API reference sends calls of a signed-in browser, and tells others to sign in",
+    async () => {
+      const { page } = await openConsole(browser, platform.apiUrl);
+      await signIn(page, platform.apiKey);
+      await page.getByRole("heading", { name: "Needs attention" }).waitFor();
+      await page.goto(`${platform.apiUrl}/docs`);
+      const list = page.locator("#listAgents");
+      await list.getByText("Try it").click();
+      await list.getByLabel("limit").fill("1");
+      await list.getByRole("button", { name: "Send" }).click();
+      await list.locator("output", { hasText: /^200\b/ }).waitFor();
+      expect(await list.locator("output").innerText()).toContain('"name": "accountant"');
+      const create = page.locator("#createSession");
+      await create.getByText("Try it").click();
+      await create.getByLabel("agent_id").fill("accountant");
+      await create.getByLabel("Body").fill('{"name": "from the reference"}');
+      const asked: string[] = [];
+      page.on("dialog", (dialog) => {
+        asked.push(dialog.message());
+        dialog.accept().catch(() => undefined);
+      });
+      await create.getByRole("button", { name: "Send" }).click();
+      await create.locator("output", { hasText: /^201\b/ }).waitFor();
+      expect(asked).toEqual(["Send POST to this platform, as the signed-in account?"]);
+      expect((await client.listSessions({ name: "from the reference" })).data).toHaveLength(1);
+      expect(await inspect(page, "reference")).toEqual([]);
+      await page.context().clearCookies();
+      await list.getByRole("button", { name: "Send" }).click();
+      await list.getByText("Sign in to the console first").waitFor();
+      await page.context().close();
+    },
+    120_000,
+  );
 
   test("what an agent does is shown as it happens, the same after a reload, and on its message's page", async () => {
     const { page } = await openConsole(browser, platform.apiUrl);

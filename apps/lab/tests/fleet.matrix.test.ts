@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { MessageRecord } from "@dari/contract";
 import { openTurnQueue } from "@dari/queue";
-import { describeWith, findService, waitUntil, type Services } from "@dari/testkit";
+import { atNight, describeWith, findService, waitUntil, type Services } from "@dari/testkit";
 import { deploy, ended, textOf } from "../src/conversation.ts";
 import { attemptDirectories, noRemains, startFleet, type Fleet, type FleetWorker } from "../src/fleet.ts";
 import { processesMarked } from "../src/processes.ts";
@@ -72,7 +72,7 @@ describe("a fleet", () => {
 
   test("continues a session on a worker with empty caches, objects in a directory", () => moveSession(fleet));
 
-  test("runs twenty messages of one session over three workers one after the other, in order", async () => {
+  atNight(test)("runs twenty messages of one session over three workers one after the other, in order", async () => {
     await Promise.all([fleet.startWorker(), fleet.startWorker()]);
     const session = await sessionOf(fleet, agentId);
     await playScript(fleet, session, [["write", "log", ""]]);
@@ -144,40 +144,48 @@ describe("a fleet", () => {
     await next.stop();
   }, 120_000);
 
-  test("with one attempt, the turn of a killed worker runs once more, with the same operation key", async () => {
-    const once = await deploy(fleet, scriptAgent({ max_attempts: 1 }));
-    const before = [["emitKey"]] as const;
-    const { worker, id, session } = await holdTurn("killed-once", {}, before, once.agentId);
-    await waitUntil(async () => (await keysOf(session)).length === 1, { what: "the key of the first attempt" });
-    await worker.kill();
-    await fleet.startWorker();
-    await meeting.arrived("killed-once", 2);
-    expect(await fleet.client.getMessage(id)).toMatchObject({ status: "running", attempt: 2, max_attempts: 2 });
-    meeting.open("killed-once");
-    const record = await ended(fleet, id);
-    expect(record).toMatchObject({ status: "completed", attempt: 2, max_attempts: 2 });
-    expect(await outcomesOf(record)).toEqual(["lost", "completed"]);
-    expect(await keysOf(session)).toEqual([
-      { attempt: 1, operationKey: id },
-      { attempt: 2, operationKey: id },
-    ]);
-    const { data } = await fleet.client.listEvents(session, { limit: 200 });
-    const errors = data.flatMap((event) => (event.type === "attempt.ended" ? [event.data.error] : []));
-    const message = "the worker that ran the turn was lost, or had no memory left; the turn is run again";
-    expect(errors).toEqual([{ code: "worker_lost", message }, undefined]);
-  }, 120_000);
+  atNight(test)(
+    "with one attempt, the turn of a killed worker runs once more, with the same operation key",
+    async () => {
+      const once = await deploy(fleet, scriptAgent({ max_attempts: 1 }));
+      const before = [["emitKey"]] as const;
+      const { worker, id, session } = await holdTurn("killed-once", {}, before, once.agentId);
+      await waitUntil(async () => (await keysOf(session)).length === 1, { what: "the key of the first attempt" });
+      await worker.kill();
+      await fleet.startWorker();
+      await meeting.arrived("killed-once", 2);
+      expect(await fleet.client.getMessage(id)).toMatchObject({ status: "running", attempt: 2, max_attempts: 2 });
+      meeting.open("killed-once");
+      const record = await ended(fleet, id);
+      expect(record).toMatchObject({ status: "completed", attempt: 2, max_attempts: 2 });
+      expect(await outcomesOf(record)).toEqual(["lost", "completed"]);
+      expect(await keysOf(session)).toEqual([
+        { attempt: 1, operationKey: id },
+        { attempt: 2, operationKey: id },
+      ]);
+      const { data } = await fleet.client.listEvents(session, { limit: 200 });
+      const errors = data.flatMap((event) => (event.type === "attempt.ended" ? [event.data.error] : []));
+      const message = "the worker that ran the turn was lost, or had no memory left; the turn is run again";
+      expect(errors).toEqual([{ code: "worker_lost", message }, undefined]);
+    },
+    120_000,
+  );
 
-  test("with on_worker_lost: false, the turn of a killed worker fails with worker_lost", async () => {
-    const never = await deploy(fleet, scriptAgent({ max_attempts: 1, on_worker_lost: false }));
-    const { worker, id } = await holdTurn("killed-never", {}, [], never.agentId);
-    await worker.kill();
-    await fleet.startWorker();
-    const record = await ended(fleet, id);
-    expect(record).toMatchObject({ status: "failed", attempt: 1, max_attempts: 1 });
-    expect(record.output?.error).toMatchObject({ code: "worker_lost", message: expect.stringContaining("retries") });
-    expect(await outcomesOf(record)).toEqual(["lost"]);
-    expect(meeting.arrivals("killed-never")).toBe(1);
-  }, 120_000);
+  atNight(test)(
+    "with on_worker_lost: false, the turn of a killed worker fails with worker_lost",
+    async () => {
+      const never = await deploy(fleet, scriptAgent({ max_attempts: 1, on_worker_lost: false }));
+      const { worker, id } = await holdTurn("killed-never", {}, [], never.agentId);
+      await worker.kill();
+      await fleet.startWorker();
+      const record = await ended(fleet, id);
+      expect(record).toMatchObject({ status: "failed", attempt: 1, max_attempts: 1 });
+      expect(record.output?.error).toMatchObject({ code: "worker_lost", message: expect.stringContaining("retries") });
+      expect(await outcomesOf(record)).toEqual(["lost"]);
+      expect(meeting.arrivals("killed-never")).toBe(1);
+    },
+    120_000,
+  );
 
   test("cancel ends a queued message immediately and a running one by stopping it", async () => {
     const { id: running, session } = await holdTurn("cancelled", {}, [["write", "half.txt", "x"]]);

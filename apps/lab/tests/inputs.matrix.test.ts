@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { MessageRecord } from "@dari/contract";
-import { findService, waitUntil } from "@dari/testkit";
+import { findService, isNightly, waitUntil } from "@dari/testkit";
 import { join } from "node:path";
 import { deploy, ended, filesOf, post, textOf, textPart, uploadText } from "../src/conversation.ts";
 import { dari, runDari } from "../src/curl.ts";
@@ -15,10 +15,12 @@ import { playScript, resultsOf, scriptAgent, start, type Step } from "../src/scr
 const redisUrl = findService("redis")?.url;
 const approve: Step = ["ask", "approve", { type: "boolean" }, { prompt: "Pay 20 EUR?" }];
 
-describe.each([
+const deliveries: [string, string | undefined][] = [
   ["the queue", redisUrl],
   ["direct pull", undefined],
-] as const)("over %s", (_title, url) => {
+];
+
+describe.each(isNightly() ? deliveries : deliveries.slice(0, 1))("over %s", (_title, url) => {
   let fleet: Fleet;
   let meeting: Rendezvous;
   let agentId: string;

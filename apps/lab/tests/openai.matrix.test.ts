@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { atNight } from "@dari/testkit";
 import { manifestFile } from "../src/conversation.ts";
 import { run } from "../src/curl.ts";
 import { deployFiles } from "../src/deploy-files.ts";
@@ -290,7 +291,7 @@ function withoutParsed(item: object, content: unknown): object {
   return { ...item, content: content.map(({ parsed: _parsed, ...part }: Item) => part) };
 }
 
-describe("the package of PyPI", () => {
+atNight(describe)("the package of PyPI", () => {
   let python: PythonEnvironment;
   beforeAll(async () => {
     python = await pythonEnvironment("openai", [`openai==${pythonVersion}`]);

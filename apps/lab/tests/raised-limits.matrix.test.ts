@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { MessageInput, MessageRecord } from "@dari/contract";
 import { createBwrapDriver } from "@dari/sandbox";
-import { describeWith, findService, waitUntil } from "@dari/testkit";
+import { describeWith, findService, isNightly, waitUntil } from "@dari/testkit";
 import { inspect, openConsole, signIn, startBrowser } from "../src/browser.ts";
 import { machineEnvironment } from "../src/config.ts";
 import { deploy, ended, post, send, textOf } from "../src/conversation.ts";
@@ -88,7 +88,7 @@ async function tell({ id, session_id: session }: MessageRecord) {
   return { ends, recorded: data.filter((each) => each.is_recorded).length };
 }
 
-isolated(
+(isNightly() ? isolated : test.skip)(
   "an agent of an SDK goes on as well",
   async () => {
     const { id: session } = await fleet.client.createSession(await deployAgent(sdk, {}));

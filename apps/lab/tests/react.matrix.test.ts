@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createClient, type Client } from "@dari/client";
-import { describeWith, waitUntil } from "@dari/testkit";
+import { describeWith, isNightly, waitUntil } from "@dari/testkit";
 import type { Browser, Page } from "playwright-core";
 import { startBrowser } from "../src/browser.ts";
 import { manifestFile } from "../src/conversation.ts";
@@ -138,7 +138,7 @@ describeWith("chromium", "the React hook", ({ command }) => {
   }
   const did = (shown: Shown) => shown.messages.map(([, , text]) => text);
 
-  describe.each([18, 19] as const)("React %d", (major) => {
+  describe.each(isNightly() ? ([18, 19] as const) : ([19] as const))("React %d", (major) => {
     const version = { 18: "18.3.1", 19: "19.3.1" }[major];
 
     beforeAll(async () => {

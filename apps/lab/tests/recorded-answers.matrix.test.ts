@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createBwrapDriver } from "@dari/sandbox";
-import { findService, waitUntil } from "@dari/testkit";
+import { atNight, findService, isNightly, waitUntil } from "@dari/testkit";
 import { deploy, ended, send, textOf } from "../src/conversation.ts";
 import { noRemains, type Fleet } from "../src/fleet.ts";
 import { seededRandom } from "../src/chaos/seeded-random.ts";
@@ -36,7 +36,7 @@ afterAll(async () => {
   await model[Symbol.asyncDispose]();
 }, 120_000);
 
-isolated.each([plainAgent, openaiAgent])("$title", ({ files, prefix }) => {
+isolated.each(isNightly() ? [plainAgent, openaiAgent] : [plainAgent])("$title", ({ files, prefix }) => {
   let agentId: string;
   let expected: string;
   beforeAll(async () => {
@@ -81,32 +81,36 @@ isolated.each([plainAgent, openaiAgent])("$title", ({ files, prefix }) => {
 
   if (prefix !== plainAgent.prefix) return;
 
-  test("is killed at random moments, again and again", async () => {
-    const seed = Number(process.env["DARI_TEST_SEED"] ?? Date.now() % 1_000_000);
-    const random = seededRandom(seed);
-    let kills = 0;
-    for (let round = 0; round < 2; round++) {
-      const turns = await Promise.all(
-        Array.from({ length: slots }, (_, at) => begin(fleet, agentId, `counted-random-${round}-${at}`)),
-      );
-      for (let kill = 0; kill < 2; kill++) {
-        const from = model.total();
-        const until = from + 1 + Math.floor(random() * slots * 3);
-        await waitUntil(() => model.total() >= until || turns.every(({ name }) => model.asked(name) >= total), {
-          what: "some requests",
-          timeoutMs: 60_000,
-        });
-        await killWorkers(fleet);
-        kills += 1;
+  atNight(test)(
+    "is killed at random moments, again and again",
+    async () => {
+      const seed = Number(process.env["DARI_TEST_SEED"] ?? Date.now() % 1_000_000);
+      const random = seededRandom(seed);
+      let kills = 0;
+      for (let round = 0; round < 2; round++) {
+        const turns = await Promise.all(
+          Array.from({ length: slots }, (_, at) => begin(fleet, agentId, `counted-random-${round}-${at}`)),
+        );
+        for (let kill = 0; kill < 2; kill++) {
+          const from = model.total();
+          const until = from + 1 + Math.floor(random() * slots * 3);
+          await waitUntil(() => model.total() >= until || turns.every(({ name }) => model.asked(name) >= total), {
+            what: "some requests",
+            timeoutMs: 60_000,
+          });
+          await killWorkers(fleet);
+          kills += 1;
+        }
+        for (const turn of turns) {
+          const text = textOf(await ended(fleet, turn.record.id, 120_000));
+          expect({ seed, turn: turn.name, text }).toEqual({ seed, turn: turn.name, text: expected });
+          expect(await costOf(fleet, model, turn)).toMatchObject({ isFew: true });
+        }
       }
-      for (const turn of turns) {
-        const text = textOf(await ended(fleet, turn.record.id, 120_000));
-        expect({ seed, turn: turn.name, text }).toEqual({ seed, turn: turn.name, text: expected });
-        expect(await costOf(fleet, model, turn)).toMatchObject({ isFew: true });
-      }
-    }
-    expect(kills).toBe(4);
-  }, 600_000);
+      expect(kills).toBe(4);
+    },
+    600_000,
+  );
 
   test("a request that differs goes to the model, and the turn's log says so", async () => {
     const held = model.hold("counted-differs", 3, "during");
@@ -119,15 +123,19 @@ isolated.each([plainAgent, openaiAgent])("$title", ({ files, prefix }) => {
     expect(await fleet.client.getMessageLogs(turn.record.id)).toContain("2 recorded ones are not used yet");
   }, 120_000);
 
-  test("an agent that does not ask for it records nothing, and pays again", async () => {
-    const { agentId: other } = await deploy(fleet, files(model, { max_attempts: 20 }));
-    const held = model.hold("counted-unrecorded", 4, "during");
-    const turn = await begin(fleet, other, "counted-unrecorded");
-    await held.reached;
-    expect(await countRows(fleet, "recorded_answers", turn.session)).toBe(0);
-    await killWorkers(fleet);
-    held.release();
-    expect(textOf(await ended(fleet, turn.record.id, 120_000))).toBe(expected);
-    expect(await costOf(fleet, model, turn)).toMatchObject({ lost: 1, asked: total + 4, recorded: 0 });
-  }, 300_000);
+  atNight(test)(
+    "an agent that does not ask for it records nothing, and pays again",
+    async () => {
+      const { agentId: other } = await deploy(fleet, files(model, { max_attempts: 20 }));
+      const held = model.hold("counted-unrecorded", 4, "during");
+      const turn = await begin(fleet, other, "counted-unrecorded");
+      await held.reached;
+      expect(await countRows(fleet, "recorded_answers", turn.session)).toBe(0);
+      await killWorkers(fleet);
+      held.release();
+      expect(textOf(await ended(fleet, turn.record.id, 120_000))).toBe(expected);
+      expect(await costOf(fleet, model, turn)).toMatchObject({ lost: 1, asked: total + 4, recorded: 0 });
+    },
+    300_000,
+  );
 });

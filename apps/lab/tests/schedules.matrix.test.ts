@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createClient, type Client } from "@dari/client";
 import type { BatchSessionRecord } from "@dari/contract";
-import { waitUntil } from "@dari/testkit";
+import { atNight, waitUntil } from "@dari/testkit";
 import { manifestFile } from "../src/conversation.ts";
 import { dari } from "../src/curl.ts";
 import { deployFiles } from "../src/deploy-files.ts";
@@ -63,18 +63,22 @@ test("a batch of lines runs to its end, each line in its own session", async () 
   expect(third.output?.parts).toEqual([{ type: "text", text: "line 3" }]);
 }, 240_000);
 
-test("the next minute sends a message, whose agent gets its due time; then it is paused", async () => {
-  const firing = await waitUntil(
-    async () => {
-      const [row] = (await client.listScheduleFirings(scheduleId)).data.toReversed();
-      return row !== undefined && row.message_status === "completed" && row;
-    },
-    { what: "the first firing to end", timeoutMs: 120_000 },
-  );
-  expect(await cli(undefined, "schedules", "pause", scheduleId)).toBe(`paused ${scheduleId}\n`);
-  expect(firing).toMatchObject({ due_at: dueAt, outcome: "fired", reason: null });
-  const message = await client.getMessage(firing.message_id ?? "");
-  expect(message.output?.parts).toEqual([{ type: "text", text: dueAt }]);
-  expect(await cli(undefined, "schedules", "firings", scheduleId)).toContain("fired");
-  expect(await client.getSchedule(scheduleId)).toMatchObject({ status: "paused", next_due_at: null });
-}, 240_000);
+atNight(test)(
+  "the next minute sends a message, whose agent gets its due time; then it is paused",
+  async () => {
+    const firing = await waitUntil(
+      async () => {
+        const [row] = (await client.listScheduleFirings(scheduleId)).data.toReversed();
+        return row !== undefined && row.message_status === "completed" && row;
+      },
+      { what: "the first firing to end", timeoutMs: 120_000 },
+    );
+    expect(await cli(undefined, "schedules", "pause", scheduleId)).toBe(`paused ${scheduleId}\n`);
+    expect(firing).toMatchObject({ due_at: dueAt, outcome: "fired", reason: null });
+    const message = await client.getMessage(firing.message_id ?? "");
+    expect(message.output?.parts).toEqual([{ type: "text", text: dueAt }]);
+    expect(await cli(undefined, "schedules", "firings", scheduleId)).toContain("fired");
+    expect(await client.getSchedule(scheduleId)).toMatchObject({ status: "paused", next_due_at: null });
+  },
+  240_000,
+);

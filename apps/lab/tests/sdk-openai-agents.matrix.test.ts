@@ -3,15 +3,18 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { MessageRecord } from "@dari/contract";
-import { startOpenaiServer, waitUntil, type ModelReply, type ModelRequest, type ModelServer } from "@dari/testkit";
-import { testsEverySdk } from "../src/config.ts";
+import {
+  atNight,
+  startOpenaiServer,
+  waitUntil,
+  type ModelReply,
+  type ModelRequest,
+  type ModelServer,
+} from "@dari/testkit";
 import { deploy, ended, manifestFile, post, send, textOf, textPart } from "../src/conversation.ts";
 import { noRemains, type Fleet } from "../src/fleet.ts";
 import { exampleAgent, moveToAnotherWorker, pixel, startFleetWith, upload, watchTurn } from "../src/sdk-agents.ts";
 import { jsShapes, pythonShapes } from "../src/sdk-shapes.ts";
-
-/** The tests run one; `npm run lab -- every-sdk` runs the others. */
-const whole = testsEverySdk() ? test : test.skip;
 
 let fleet: Fleet;
 let server: ModelServer;
@@ -37,7 +40,7 @@ describe.each([
   { example: "openai-agents-js", older: { "package.json": jsPackage("0.8.3") } },
   { example: "openai-agents-python", older: { "requirements.txt": "openai-agents==0.13.5\n" } },
 ])("$example", ({ example, older }) => {
-  const run = example === "openai-agents-js" ? test : whole;
+  const run = example === "openai-agents-js" ? test : atNight(test);
   run(
     "calls its tool, shows text as it comes, remembers on another worker, and is shown files",
     async () => {
@@ -103,7 +106,7 @@ describe.each([
     300_000,
   );
 
-  run(
+  atNight(test)(
     "asks a person for each tool that needs approval, and continues from there; its usage is counted",
     async () => {
       const { agentId } = await deploy(fleet, exampleAgent(example, env));
@@ -133,7 +136,7 @@ describe.each([
     300_000,
   );
 
-  whole(
+  atNight(test)(
     "runs with the older version of its package as well, and remembers",
     async () => {
       const { agentId } = await deploy(fleet, exampleAgent(example, env, older));
@@ -154,7 +157,7 @@ describe.each([
   { language: "typescript", version: "22", shapes: jsShapes },
   { language: "python", version: "3.11", shapes: pythonShapes },
 ])("in $language", ({ language, version, shapes }) => {
-  whole.each(shapes)(
+  atNight(test).each(shapes)(
     "$title is run",
     async ({ entrypoint, files, answers, says }) => {
       const secrets = ["OPENAI_API_KEY"];
@@ -168,7 +171,7 @@ describe.each([
   );
 });
 
-whole(
+atNight(test)(
   "what an agent sets in its SDK holds for its runner: it speaks Chat Completions",
   async () => {
     const example = exampleAgent("openai-agents-js", env);
@@ -188,7 +191,7 @@ whole(
   300_000,
 );
 
-whole(
+atNight(test)(
   "a turn that is cancelled while its model thinks leaves no memory",
   async () => {
     const { agentId } = await deploy(fleet, exampleAgent("openai-agents-js", env));
@@ -210,7 +213,7 @@ whole(
   300_000,
 );
 
-whole(
+atNight(test)(
   "the model gets the text of an interrupted turn in the next one",
   async () => {
     const { agentId } = await deploy(fleet, exampleAgent("openai-agents-js", env));

@@ -11,7 +11,7 @@ import { openRendezvous, rendezvousEndpoint, type Rendezvous } from "../src/rend
 import { checkout } from "../src/program.ts";
 import { startStandalone } from "../src/standalone-process.ts";
 import { buildConsole, startAsUser, type UserStart } from "../src/user-start.ts";
-import { waitUntil } from "@dari/testkit";
+import { atNight, isNightly, waitUntil } from "@dari/testkit";
 
 // Otherwise, each start builds it in the background.
 beforeAll(buildConsole, 120_000);
@@ -32,12 +32,14 @@ async function leavesNothing(start: UserStart): Promise<void> {
   expect(start.left()).toEqual([]);
 }
 
-test.each([
+const moments = [
   ["Ctrl-C while PostgreSQL starts", /starting PostgreSQL/, pressCtrlC],
   ["`timeout` while the database is opened", /opening the database/, timeOut],
   ["a closed terminal while the worker starts", /starting the worker/, closeTerminal],
   ["kill of npm after its output is closed", ready, (start) => [closePipe, kill].forEach((each) => each(start))],
-] satisfies [string, RegExp, End][])(
+] satisfies [string, RegExp, End][];
+
+test.each(isNightly() ? moments : moments.slice(0, 1))(
   "npm start leaves nothing behind: %s",
   async (_name, moment, end) => {
     await using start = startAsUser(["start"]);
@@ -49,13 +51,17 @@ test.each([
   120_000,
 );
 
-test("npm run quickstart leaves nothing behind if its output is closed while it deploys", async () => {
-  await using start = startAsUser(["run", "quickstart"]);
-  await start.says(/1\/6 {2}Deploy the agent/);
-  closePipe(start);
-  await leavesNothing(start);
-  expect(start.output).not.toMatch(/\n\s+at .*:\d+:\d+/);
-}, 120_000);
+atNight(test)(
+  "npm run quickstart leaves nothing behind if its output is closed while it deploys",
+  async () => {
+    await using start = startAsUser(["run", "quickstart"]);
+    await start.says(/1\/6 {2}Deploy the agent/);
+    closePipe(start);
+    await leavesNothing(start);
+    expect(start.output).not.toMatch(/\n\s+at .*:\d+:\d+/);
+  },
+  120_000,
+);
 
 test("npm start prints on a terminal a link that signs one browser in", async () => {
   await using shown = startAsUser(["start"], {}, "terminal");
@@ -133,10 +139,12 @@ async function outcomesOf(start: UserStart): Promise<string[]> {
   return lines.map((line) => (JSON.parse(line) as { ending: string }).ending);
 }
 
-test.each([
+const ends: [string, End][] = [
   ["Ctrl-C", pressCtrlC],
-  ["kill of npm, forwarded twice", (start: UserStart) => [timeOut, kill].forEach((end) => end(start))],
-])(
+  ["kill of npm, forwarded twice", (start) => [timeOut, kill].forEach((end) => end(start))],
+];
+
+test.each(isNightly() ? ends : ends.slice(0, 1))(
   "%s lets running turns end",
   async (_name, end) => {
     await using meeting = await openRendezvous();
@@ -148,36 +156,44 @@ test.each([
   120_000,
 );
 
-test("a second Ctrl-C stops immediately, releases the turns and leaves nothing behind", async () => {
-  await using meeting = await openRendezvous();
-  await using start = await startBusy(meeting);
-  pressCtrlC(start);
-  // Late enough that a repeated first signal would have arrived.
-  await meeting.arrived("beat", meeting.arrivals("beat") + 15 * turns);
-  pressCtrlC(start);
-  await leavesNothing(start);
-  expect(await outcomesOf(start)).toEqual(Array(turns).fill("released"));
-}, 120_000);
+atNight(test)(
+  "a second Ctrl-C stops immediately, releases the turns and leaves nothing behind",
+  async () => {
+    await using meeting = await openRendezvous();
+    await using start = await startBusy(meeting);
+    pressCtrlC(start);
+    // Late enough that a repeated first signal would have arrived.
+    await meeting.arrived("beat", meeting.arrivals("beat") + 15 * turns);
+    pressCtrlC(start);
+    await leavesNothing(start);
+    expect(await outcomesOf(start)).toEqual(Array(turns).fill("released"));
+  },
+  120_000,
+);
 
-test("an agent that is not isolated is read without the package.json above the data directory", async () => {
-  const dir = await mkdtemp(path.join(tmpdir(), "dari-above-"));
-  try {
-    await writeFile(path.join(dir, "package.json"), `{"type": "module"}`);
-    const dataDir = path.join(dir, "data");
-    await mkdir(dataDir);
-    await using platform = await startStandalone({ DARI_SANDBOX: "process" }, dataDir);
-    const { agentId } = await deployFiles(platform, {
-      ...manifestFile({ entrypoint: "agent.js:agent" }),
-      "agent.js": `exports.agent = () => "as CommonJS";`,
-    });
-    const client = createClient(platform);
-    const { id } = await client.createSession(agentId);
-    const { output } = await client.sendMessage(id, { parts: [{ type: "text", text: "go" }] });
-    expect(output?.parts).toEqual([{ type: "text", text: "as CommonJS" }]);
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
-}, 120_000);
+atNight(test)(
+  "an agent that is not isolated is read without the package.json above the data directory",
+  async () => {
+    const dir = await mkdtemp(path.join(tmpdir(), "dari-above-"));
+    try {
+      await writeFile(path.join(dir, "package.json"), `{"type": "module"}`);
+      const dataDir = path.join(dir, "data");
+      await mkdir(dataDir);
+      await using platform = await startStandalone({ DARI_SANDBOX: "process" }, dataDir);
+      const { agentId } = await deployFiles(platform, {
+        ...manifestFile({ entrypoint: "agent.js:agent" }),
+        "agent.js": `exports.agent = () => "as CommonJS";`,
+      });
+      const client = createClient(platform);
+      const { id } = await client.createSession(agentId);
+      const { output } = await client.sendMessage(id, { parts: [{ type: "text", text: "go" }] });
+      expect(output?.parts).toEqual([{ type: "text", text: "as CommonJS" }]);
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  },
+  120_000,
+);
 
 test("a runtime that was named is required: without it nothing starts", async () => {
   await using start = startAsUser(["start"], { DARI_SANDBOX: "oci", DARI_OCI_RUNTIME: "no-such-runtime" });
@@ -187,7 +203,7 @@ test("a runtime that was named is required: without it nothing starts", async ()
   await leavesNothing(start);
 }, 120_000);
 
-const asRoot = process.getuid?.() === 0 ? test : test.skip;
+const asRoot = process.getuid?.() === 0 ? atNight(test) : test.skip;
 
 asRoot(
   "without bubblewrap on the machine, set-up brings one, and agents are isolated",

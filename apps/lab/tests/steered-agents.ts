@@ -23,8 +23,8 @@ export interface SteeredAgent {
   readonly continues: boolean;
   /** The event of the agent that follows a message which the turn took between two requests. */
   readonly next: "model.request_started" | "agent.event";
-  /** Whether CI runs it. Others run by `npm run lab -- every-sdk`. */
-  readonly isInCi: boolean;
+  /** Whether it runs in the matrix, too. The others need packages of hundreds of megabytes, so they run at night. */
+  readonly isInMatrix: boolean;
 }
 
 const javaScriptTools = `
@@ -201,8 +201,8 @@ const pi = {
 
 const callTo = (name: string): ToolCall => ({ name, arguments: {} });
 const plain = { hold: callTo("hold"), watch: callTo("watch"), isConversation: () => true };
-const openai = { ...plain, provider: "openai", continues: false, isInCi: false } as const;
-const anthropic = { ...plain, provider: "anthropic", continues: true, isInCi: false } as const;
+const openai = { ...plain, provider: "openai", continues: false, isInMatrix: false } as const;
+const anthropic = { ...plain, provider: "anthropic", continues: true, isInMatrix: false } as const;
 const claude = {
   ...anthropic,
   hold: callTo("mcp__atlas__hold"),
@@ -213,7 +213,7 @@ const sdk = { next: "model.request_started" } as const;
 const approved = { call: callTo("pay"), answer: { approved: true } };
 const ofFunction = {
   ...openai,
-  isInCi: true,
+  isInMatrix: true,
   next: "agent.event",
   pay: { call: callTo("pay"), answer: true },
 } as const;

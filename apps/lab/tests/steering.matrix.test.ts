@@ -2,8 +2,7 @@
 // approval, and with a worker that is killed after the agent got the message.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { startAnthropicServer, startOpenaiServer, type ModelServer } from "@dari/testkit";
-import { testsEverySdk } from "../src/config.ts";
+import { atNight, isNightly, startAnthropicServer, startOpenaiServer, type ModelServer } from "@dari/testkit";
 import { deploy } from "../src/conversation.ts";
 import { noRemains, type Fleet } from "../src/fleet.ts";
 import { startFleetWith } from "../src/sdk-agents.ts";
@@ -35,7 +34,7 @@ afterAll(async () => {
 }, 120_000);
 
 for (const agent of steeredAgents) {
-  const run = agent.isInCi || testsEverySdk() ? test : test.skip;
+  const run = agent.isInMatrix ? test : atNight(test);
   run(
     `${agent.title} gets each message once, where its record says`,
     async () => {
@@ -47,8 +46,8 @@ for (const agent of steeredAgents) {
       await expectPlaces(await inNewSession());
       await expectEnds(await inNewSession());
       if (agent.pay !== undefined) await expectApproval(await inNewSession(), agent.pay);
-      // Each waits for the end of a lease. CI kills a worker in the suite `busy`.
-      if (testsEverySdk()) await expectKills(await inNewSession());
+      // Each waits for the end of a lease. By day, the suite `busy` kills a worker.
+      if (isNightly()) await expectKills(await inNewSession());
     },
     900_000,
   );

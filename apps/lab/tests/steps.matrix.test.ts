@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { MessageRecord } from "@dari/contract";
-import { findService, waitUntil } from "@dari/testkit";
+import { findService, isNightly, waitUntil } from "@dari/testkit";
 import { deploy, ended } from "../src/conversation.ts";
 import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
@@ -12,7 +12,7 @@ import { playScript, resultsOf, scriptAgent, start, type Step } from "../src/scr
 /** Runs the rest as a step of this name, which first emits its operation key. */
 const step = (name: string, ...inside: Step): Step => ["step", name, ...inside];
 
-describe.each(["typescript", "python"] as const)("in %s", (language) => {
+describe.each(isNightly() ? (["typescript", "python"] as const) : (["typescript"] as const))("in %s", (language) => {
   let fleet: Fleet;
   let meeting: Rendezvous;
   let agentId: string;

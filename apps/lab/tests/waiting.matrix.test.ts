@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createClient, type Client } from "@dari/client";
-import { createTestOrganization, describeWith, waitUntil } from "@dari/testkit";
+import { createTestOrganization, describeWith, isNightly, waitUntil } from "@dari/testkit";
 import type { Browser, Page } from "playwright-core";
 import { picturesDir, signIn, startBrowser } from "../src/browser.ts";
 import { deploy } from "../src/conversation.ts";
@@ -134,6 +134,7 @@ describeWith("redis", "turns that wait", ({ url: redisUrl }) => {
     expect(await Promise.all(statuses)).toEqual([409, 409, 405]);
   });
 
+  if (!isNightly()) return;
   describeWith("chromium", "in a browser", ({ command }) => {
     let browser: Browser;
     let page: Page;

@@ -2,8 +2,7 @@
 // protocol that drivers need to connect.
 
 import { endProcess, freePort, identifyProcess } from "@dari/embedded";
-import { createAuthority } from "@dari/gateway";
-import { listening, waitUntil } from "@dari/testkit";
+import { waitUntil } from "@dari/testkit";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -15,6 +14,8 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { BSON, type Document } from "mongodb";
+import { createAuthority } from "../src/egress/authority.ts";
+import { listening } from "./egress-fixture.ts";
 
 export const run = promisify(execFile);
 

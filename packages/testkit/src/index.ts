@@ -23,7 +23,6 @@ export {
 } from "./factories.ts";
 export { findChromium } from "./find-chromium.ts";
 export { edgeGuardSql, unguardEdgesSql } from "./guard-edges.ts";
-export { listening } from "./listening.ts";
 export { createTestInvitation, createTestMember, signInTestMember } from "./members.ts";
 export { endsHttpReply, endsPostgresReply, startFaultProxy, type FaultProxy } from "./fault-proxy.ts";
 export { hasHugePages } from "./has-huge-pages.ts";
@@ -36,6 +35,7 @@ export {
   type ToolCall,
 } from "./model-servers/index.ts";
 export { startOidcServer, type OidcFault, type TestOidcServer } from "./oidc-server.ts";
+export { atNight, isNightly } from "./rings.ts";
 export { findS3Server, startS3Server, type TestS3Server } from "./s3-server.ts";
 export { findService, installAdvice, requireService, testStoreKind, type Services } from "./services.ts";
 export { listCostliestStatements } from "./statements.ts";

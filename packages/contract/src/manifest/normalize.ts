@@ -14,6 +14,7 @@ import {
   expectedOneOf,
   isMapping,
   isStorable,
+  knownFields,
   nonEmptyText,
   oneOf,
   optionalMapping,
@@ -43,7 +44,7 @@ export function normalizeManifest(value: unknown): ManifestResult {
   const issues: FieldIssue[] = [];
   const report: Report = (path, message) => void issues.push({ path, message });
 
-  refuseUnknown(value, "", report);
+  refuseUnknown(value, knownFields[""], "", report);
   const name = requiredText(value, "name", report);
   if (name.length > limits.nameChars) report("name", `expected at most ${limits.nameChars} characters`);
   else if (name !== "" && !isAgentName(name)) report("name", `expected ${agentNameExpected}`);
@@ -111,7 +112,7 @@ function readEntrypoint(fields: Fields, report: Report): string {
 
 function readRuntime(value: unknown, entrypoint: string, report: Report): Manifest["runtime"] | undefined {
   const fields = optionalMapping("runtime", value, report);
-  refuseUnknown(fields, "runtime.", report);
+  refuseUnknown(fields, knownFields["runtime."], "runtime.", report);
   const language = readLanguage(fields["language"], entrypoint, report);
   const version = readVersion(fields["version"], report);
   const timeout = optionalPositiveInteger("runtime.timeout_seconds", fields["timeout_seconds"], report);
@@ -188,7 +189,7 @@ function readVersion(value: unknown, report: Report): string | undefined {
 
 function readRetries(value: unknown, report: Report): Manifest["retries"] {
   const fields = optionalMapping("retries", value, report);
-  refuseUnknown(fields, "retries.", report);
+  refuseUnknown(fields, knownFields["retries."], "retries.", report);
   const attempts = optionalPositiveInteger("retries.max_attempts", fields["max_attempts"], report);
   if (attempts !== undefined && attempts > limits.maxAttemptsMax) {
     report("retries.max_attempts", `expected at most ${limits.maxAttemptsMax}`);
@@ -206,7 +207,7 @@ function readRetries(value: unknown, report: Report): Manifest["retries"] {
 /** Returns undefined if none is set. */
 function readLimits(value: unknown, retries: Manifest["retries"], report: Report): ManifestLimits | undefined {
   const fields = optionalMapping("limits", value, report);
-  refuseUnknown(fields, "limits.", report);
+  refuseUnknown(fields, knownFields["limits."], "limits.", report);
   const requests = readLimit("requests", fields, modelRequestLimits.requestsPerMessageMax, report);
   const tokens = readLimit("tokens", fields, modelRequestLimits.tokensPerMessageMax, report);
   const costUsd = readCostLimit(fields["cost_usd"], report);

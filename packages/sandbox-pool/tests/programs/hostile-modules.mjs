@@ -1,4 +1,4 @@
-// Modules that do harm while they are loaded, as text: node-hostile.matrix.test.ts loads them.
+// Modules that do harm while they are loaded, as text: node-hostile.nightly.test.ts loads them.
 
 /** Every row begins with it. What the row's code leaves in `seen` is part of the answer. */
 export const before = `

@@ -3,7 +3,8 @@
 
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
-import { type EgressOptions, openEgress, proxyPort } from "@dari/gateway";
+import { openEgress, proxyPort } from "../egress/egress.ts";
+import type { EgressOptions } from "../egress/traffic.ts";
 import type { UserAndPorts } from "./user-and-ports.ts";
 
 export interface LandlockEgress {

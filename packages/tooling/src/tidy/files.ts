@@ -6,16 +6,7 @@ import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("../../../../", import.meta.url));
 
-const ignoredDirectories = new Set([
-  "node_modules",
-  ".git",
-  ".cache",
-  ".dari",
-  "coverage",
-  "dist",
-  "__pycache__",
-  "_sync",
-]);
+const ignoredDirectories = new Set(["node_modules", ".git", ".cache", ".dari", "coverage", "dist", "__pycache__"]);
 const isIgnored = (name: string): boolean => ignoredDirectories.has(name) || name.startsWith(".dari-data");
 
 export interface RepositoryFile {

@@ -1,1 +1,0 @@
-"""The blocking client. `hatch_build.py` generates its modules from the asynchronous ones."""
