@@ -124,11 +124,11 @@ function fingerprint({ sources }) {
   return `${hash.digest("hex")}\n`;
 }
 
-const skipped = new Set(["node_modules", "__pycache__", ".mypy_cache", ".venv"]);
+const skipped = new Set(["node_modules", "__pycache__", ".mypy_cache", ".venv", "_sync"]);
 
 /**
  * Returns the file, or every file below the directory, in one order. Does not follow links, and skips what is
- * installed.
+ * installed or generated.
  */
 function filesOf(name) {
   if (statSync(at(name)).isFile()) return [name];

@@ -35,10 +35,18 @@ describe("usage", () => {
     await using root = await temporaryTree({});
     const { code, stdout } = await spawnDari(["--help"], { cwd: root.path });
     expect(code).toBe(0);
-    const commands = ["init", "deploy", "manifest", "session", "message", "files", "agents", "credentials", "org"];
-    for (const command of commands) {
-      expect(stdout).toContain(`\n  ${command} `);
+    const groups = {
+      "Write and deploy agents": ["init", "deploy", "manifest", "agents"],
+      "Talk to agents": ["chat", "session", "message", "files"],
+      Automate: ["schedules", "webhooks"],
+      Connect: ["login", "env"],
+      Administer: ["credentials", "org", "doctor"],
+    };
+    for (const [heading, commands] of Object.entries(groups)) {
+      const group = stdout.split(`\n${heading}:\n`)[1]?.split("\n\n")[0];
+      for (const command of commands) expect(`\n${group}`).toContain(`\n  ${command} `);
     }
+    expect(stdout).not.toContain("\nCommands:\n");
     expect(stdout).toContain("Exit codes: 0 done");
   });
 
@@ -149,7 +157,9 @@ describe("dari deploy", () => {
     const environment = { DARI_API_URL: `${url}/`, DARI_API_KEY: "dari_test" };
     const first = await runDari(["deploy", "--json"], { cwd: root.path, environment });
     expect(first).toMatchObject({ code: 0, stderr: expect.stringContaining("installing\nbuilt\n") });
-    expect(JSON.parse(first.stdout)).toMatchObject({ agent_id: "agt_1", version_id: "ver_1", version_status: "ready" });
+    const shown = { agent_id: "agt_1", version_id: "ver_1", version_status: "ready" };
+    // The platform created the agent before its first version was built.
+    expect(JSON.parse(first.stdout)).toMatchObject({ ...shown, active_version_id: "ver_1", version: { active: true } });
     expect(Object.keys((JSON.parse(first.stdout) as { timings_ms: object }).timings_ms)).toEqual([
       "bundle",
       "total",
@@ -320,7 +330,13 @@ describe("the connection", () => {
   });
 });
 
-const published = { agent_id: "agt_1", deployment_id: "dep_1", version_id: "ver_1", version_status: "building" };
+const published = {
+  agent_id: "agt_1",
+  deployment_id: "dep_1",
+  active_version_id: null,
+  version_id: "ver_1",
+  version_status: "building",
+};
 
 /** Serves a platform to deploy to. `reply` can replace its replies; `bodies` has the last body of each call. */
 async function serveRecorded(
@@ -370,7 +386,7 @@ async function answer(
       response.writeHead(200, { "content-type": "text/plain" }).end("installing\nbuilt\n");
       return;
     case "GET /v1/agents/agt_1/versions/ver_1":
-      reply(response, 200, { id: "ver_1", number: 1, status, failure, warnings: [] });
+      reply(response, 200, { id: "ver_1", number: 1, status, active: status === "ready", failure, warnings: [] });
       return;
     default:
       reply(response, 201, published);

@@ -77,6 +77,18 @@ test("a file of this machine is written into a workspace", async () => {
   expect(asked).toEqual([{ line: "PUT /v1/sessions/sess_1/files/content?path=/in/notes.txt", body: "the notes" }]);
 });
 
+test("what was uploaded is listed with the session's files", async () => {
+  await using root = await temporaryTree({});
+  const listing = { path: "/", entries: [{ path: "/input", type: "directory", size_bytes: null }] };
+  const { asked, stdout } = await ask(root, ["session", "files", "sess_1", "--json"], listing);
+  const line = "GET /v1/sessions/sess_1/files";
+  expect(asked.map((one) => one.line)).toEqual([line, `${line}?path=/input`]);
+  // The server answers both calls with the same entry.
+  expect(JSON.parse(stdout)).toEqual({ ...listing, entries: [...listing.entries, ...listing.entries] });
+  const all = await ask(root, ["session", "files", "sess_1", "--recursive"], listing);
+  expect(all.asked.map((one) => one.line)).toEqual([`${line}?recursive=1`]);
+});
+
 test("a session is exported into a file, and imported from it", async () => {
   await using root = await temporaryTree({});
   const saved = await ask(root, ["session", "export", "sess_1", "--output", "one.tar.gz"], "the session");

@@ -322,8 +322,10 @@ for path in sys.argv[1:]:
       const home = emptyDirectory(`types-${version}`);
       writeFileSync(join(home, "use.py"), python);
       const flags = ["--strict", "--cache-dir", join(home, ".mypy"), "--python-version", version];
-      const env = { MYPYPATH: join(checkout, "packages/client-python/src") };
-      const checked = await run(program("mypy"), [...flags, "use.py"], { cwd: home, env });
+      const site = join(home, "site");
+      const url = `${platform.apiUrl}/packages/${wheel}`;
+      await runOrThrow(program("pip"), ["install", "-q", "--no-deps", "--target", site, url], { cwd: home });
+      const checked = await run(program("mypy"), [...flags, "use.py"], { cwd: home, env: { MYPYPATH: site } });
       expect(checked).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Success/) });
     },
     120_000,

@@ -4,7 +4,7 @@ import { describe, expect, test } from "@jest/globals";
 import { finishTurn } from "@dari/control/turns";
 import { dispatch, type ClaimedTurn } from "@dari/db";
 import { failure } from "@dari/domain";
-import type { ModelResult } from "@dari/sandbox";
+import type { ModelResult } from "@dari/gateway";
 import { waitUntil } from "@dari/testkit";
 import type { RestoredAttempt } from "../src/turn/attempt.ts";
 import { isMetered, limitModelRequests } from "../src/turn/model-limits/limit-model-requests.ts";

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import type { MessageLimits } from "@dari/domain";
-import type { ModelAdmission, ModelResult } from "@dari/sandbox";
+import type { ModelAdmission, ModelResult } from "@dari/gateway";
 import { waitUntil } from "@dari/testkit";
 import { asking, database, go, open, refused, useLimitedAttempts } from "./limited-attempt.ts";
 

@@ -20,14 +20,23 @@ interface Project {
 
 interface PyProject {
   readonly project: Project;
-  readonly tool: { readonly hatch: { readonly build: { readonly targets: { readonly wheel: Sources } } } };
+  readonly tool: { readonly hatch: { readonly build: { readonly targets: { readonly wheel: WheelTarget } } } };
 }
 
-interface Sources {
+interface WheelTarget {
   /** Folders of packages, such as `src/dari_client`. */
   readonly packages: readonly string[];
   /** Further folders, by their path from the project, with their path in the wheel. */
   readonly "force-include"?: Readonly<Record<string, string>>;
+  readonly hooks?: { readonly custom: BlockingModules };
+}
+
+/** What hatch_build.py of a package does. */
+interface BlockingModules {
+  /** Asynchronous modules, with the blocking ones that are generated from them. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Patterns with what replaces them, in order. */
+  readonly replacements: readonly (readonly [string, string])[];
 }
 
 /** The first time that a ZIP file can have, in any time zone. */
@@ -42,8 +51,11 @@ export async function buildWheel(folder: string): Promise<PackageFile> {
   const stem = `${name.replaceAll("-", "_")}-${version}`;
   const info = `${stem}.dist-info`;
   const files = new Map<string, Uint8Array>();
-  for (const [source, target] of foldersOf(tool.hatch.build.targets.wheel)) {
-    for (const [file, content] of await sourcesOf(path.join(folder, source))) files.set(`${target}/${file}`, content);
+  const wheel = tool.hatch.build.targets.wheel;
+  for (const [source, target] of foldersOf(wheel)) {
+    const sources = new Map(await sourcesOf(path.join(folder, source)));
+    if (wheel.hooks !== undefined) addBlockingModules(sources, wheel.hooks.custom);
+    for (const file of [...sources.keys()].sort()) files.set(`${target}/${file}`, sources.get(file)!);
   }
   const readme = await readFile(path.join(folder, "README.md"), "utf8");
   files.set(`${info}/METADATA`, Buffer.from(metadataOf(project, readme)));
@@ -59,7 +71,7 @@ export async function buildWheel(folder: string): Promise<PackageFile> {
 }
 
 /** Returns each folder, with its path in the wheel. */
-function foldersOf({ packages, "force-include": included = {} }: Sources): (readonly [string, string])[] {
+function foldersOf({ packages, "force-include": included = {} }: WheelTarget): (readonly [string, string])[] {
   return [...packages.map((source) => [source, path.basename(source)] as const), ...Object.entries(included)];
 }
 
@@ -69,13 +81,24 @@ function entryPointsOf(scripts: Readonly<Record<string, string>>): string {
     .join("")}`;
 }
 
-/** Returns every file of the package, sorted, without what Python caches. */
+/** Replaces those that an installation from the checkout has left there. */
+function addBlockingModules(sources: Map<string, Uint8Array>, { files, replacements }: BlockingModules): void {
+  for (const [source, target] of Object.entries(files)) {
+    const text = Buffer.from(sources.get(source)!).toString("utf8");
+    const blocking = replacements.reduce(
+      (changed, [pattern, replacement]) => changed.replace(new RegExp(pattern, "gm"), replacement),
+      text,
+    );
+    sources.set(target, Buffer.from(blocking));
+  }
+}
+
+/** Returns every file of the package, without what Python caches. */
 async function sourcesOf(folder: string): Promise<[string, Uint8Array][]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries
     .filter((entry) => entry.isFile() && !entry.parentPath.includes("__pycache__"))
-    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
-    .sort();
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)));
   return Promise.all(
     files.map(async (file): Promise<[string, Uint8Array]> => [file, await readFile(path.join(folder, file))]),
   );

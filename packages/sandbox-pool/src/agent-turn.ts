@@ -3,8 +3,9 @@
 import type { ImageCache, Runtimes } from "@dari/builder";
 import type { ImageRef } from "@dari/bundles";
 import type { Redacted } from "@dari/domain";
+import type { EgressOptions } from "@dari/gateway";
 import type { Logger } from "@dari/runtime";
-import type { EgressOptions, SandboxDriver, SandboxLimits } from "@dari/sandbox";
+import type { SandboxDriver, SandboxLimits } from "@dari/sandbox";
 import type { GuestScript } from "./guest-script.ts";
 import type { SessionTurn } from "./recipe.ts";
 

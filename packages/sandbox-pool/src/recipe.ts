@@ -1,6 +1,7 @@
 // What the pool knows about an agent: how its sandbox is started, and which turns can use that sandbox.
 
-import type { AnswerJournal, EgressRecord, ModelGate, ModelRequest, Sandbox, SlotMounts } from "@dari/sandbox";
+import type { AnswerJournal, EgressRecord, ModelGate, ModelRequest } from "@dari/gateway";
+import type { Sandbox, SlotMounts } from "@dari/sandbox";
 import type { ImportOutput } from "./import-output.ts";
 
 /** An empty directory for one sandbox. The files of a turn are mounted over it later. */

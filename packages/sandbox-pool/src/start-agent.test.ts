@@ -1,7 +1,7 @@
 // What decides about a sandbox's requests to models before a turn has it.
 
 import { expect, test } from "@jest/globals";
-import type { ModelGate } from "@dari/sandbox";
+import type { ModelGate } from "@dari/gateway";
 import type { AgentContext, AgentTurn } from "./agent-turn.ts";
 import { routeReports } from "./start-agent.ts";
 

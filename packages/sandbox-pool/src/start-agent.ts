@@ -1,16 +1,9 @@
 // Starts the sandbox of an agent.
 
+import type { EgressRecord, ModelGate, ModelRequest } from "@dari/gateway";
 import { guestCommand } from "@dari/harness";
 import { forkModule } from "@dari/native";
-import type {
-  EgressRecord,
-  ModelGate,
-  ModelRequest,
-  Sandbox,
-  SandboxReports,
-  SandboxSpec,
-  SlotMounts,
-} from "@dari/sandbox";
+import type { Sandbox, SandboxReports, SandboxSpec, SlotMounts } from "@dari/sandbox";
 import type { AgentContext, AgentTurn } from "./agent-turn.ts";
 import { limitsOf } from "./limits-of.ts";
 import type { TurnReports } from "./recipe.ts";

@@ -4,8 +4,8 @@
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { egressEnvironment } from "@dari/gateway";
 import { devicePaths } from "./device-nodes.ts";
-import { egressEnvironment } from "./egress/egress.ts";
 import { enterBind } from "./enter-input.ts";
 import { diskTmpOf, programEnvironment } from "./slot.ts";
 import type { SandboxPaths, SandboxSpec } from "./types.ts";

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { type Egress, listensOn, namePort, openEgress, proxyPort, transparentPort } from "@dari/gateway";
 import { nativeProblem } from "@dari/native";
 import { createBackground, type Background } from "./background.ts";
 import {
@@ -20,7 +21,6 @@ import {
 import { launcherPipes, mappedUserArguments, startLauncher, type Launcher } from "./bwrap-launcher.ts";
 import { canBoundTree, findControlGroupDirs, groupCandidates, type ControlGroupDirs } from "./control-groups.ts";
 import { openDeviceNodes } from "./device-nodes.ts";
-import { listensOn, namePort, openEgress, proxyPort, transparentPort, type Egress } from "./egress/egress.ts";
 import { encodeEnterInput } from "./enter-input.ts";
 import {
   noteMissingGroups,

@@ -8,18 +8,6 @@ export { withHostUser, hostUserRange, openHostUsers } from "./host-users.ts";
 export { createLandlockDriver } from "./landlock/landlock-driver.ts";
 export { createOciDriver } from "./oci/oci-driver.ts";
 export { createProcessDriver } from "./process-driver.ts";
-export { isModelHost, knownModelHosts } from "./egress/models/known-models.ts";
-export type { ModelAdmission, ModelGate, RequestToAdmit } from "./egress/models/model-gate.ts";
-export type {
-  AnswerJournal,
-  AnswerRoom,
-  HeldAnswer,
-  JournalEntry,
-  JournalResult,
-  RecordedAnswer,
-} from "./egress/models/answer-journal.ts";
-export type { ModelRequest, ModelResult } from "./egress/models/model-meter.ts";
-export type { EgressOptions, EgressRecord } from "./egress/traffic.ts";
 export {
   renderCell,
   guaranteesOf,

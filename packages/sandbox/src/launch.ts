@@ -1,11 +1,11 @@
 // Starts one program with pipes on descriptors 1, 2 and 3, and without any other descriptor of this process.
 
 import { spawn, type ChildProcess, type SpawnOptions, type StdioOptions } from "node:child_process";
-import type { Socket as UdpSocket } from "node:dgram";
 import { constants as osConstants } from "node:os";
 import { Server } from "node:net";
 import type { Duplex, Readable } from "node:stream";
 import { constants, setPriority } from "node:os";
+import type { EgressServer } from "@dari/gateway";
 import { withholdCapabilities } from "@dari/native";
 import { inheritedDescriptorMasks } from "./inherited-descriptors.ts";
 import { startBelowInMemory } from "./oom-score.ts";
@@ -21,11 +21,8 @@ export interface LaunchedProcess {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
-/** A listening socket, or a UDP socket that gets queries. */
-export type SandboxServer = Server | UdpSocket;
-
 /** Called with each socket that the program hands over. */
-export type ServerHandler = (port: number, server: SandboxServer) => void;
+export type ServerHandler = (port: number, server: EgressServer) => void;
 
 /** Lowers the priority of an untrusted program below that of the worker, which must renew the leases of all turns. */
 function lowerPriority(pid: number | undefined): void {

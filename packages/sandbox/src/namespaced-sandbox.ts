@@ -2,10 +2,10 @@
 // namespaces.
 
 import { setTimeout as delay } from "node:timers/promises";
+import type { Egress } from "@dari/gateway";
 import { insidePaths, memoryDirs } from "./bwrap-arguments.ts";
 import type { Launcher } from "./bwrap-launcher.ts";
 import type { Background } from "./background.ts";
-import type { Egress } from "./egress/egress.ts";
 import { decodeLauncherExit } from "./launch.ts";
 import { createNamespaceTree } from "./process-tree.ts";
 import { stopProcesses, type StoppedSandbox } from "./stop-processes.ts";

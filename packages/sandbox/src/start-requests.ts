@@ -2,7 +2,8 @@
 
 import { connect, type Socket } from "node:net";
 import { getSystemErrorName } from "node:util";
-import { signalNames, type LaunchedProcess, type SandboxServer, type ServerHandler } from "./launch.ts";
+import type { EgressServer } from "@dari/gateway";
+import { signalNames, type LaunchedProcess, type ServerHandler } from "./launch.ts";
 import { SandboxStartError } from "./types.ts";
 import { withTimeout } from "./with-timeout.ts";
 
@@ -58,7 +59,7 @@ export function createStarterConnection(o: { name: string; pipes: number; kill: 
 }
 
 /** Passes a socket to the handler of the start with this number. */
-export function deliverServer(receiver: StarterConnection, number: number, port: number, server: SandboxServer): void {
+export function deliverServer(receiver: StarterConnection, number: number, port: number, server: EgressServer): void {
   const onServer = receiver.onServers.get(number);
   if (onServer === undefined) server.close();
   else onServer(port, server);

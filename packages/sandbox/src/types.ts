@@ -1,7 +1,7 @@
 // The interface of every sandbox driver. Independent of agents, turns and the protocol on the channel.
 
 import type { Duplex, Readable } from "node:stream";
-import type { EgressOptions } from "./egress/traffic.ts";
+import type { EgressOptions } from "@dari/gateway";
 
 /** Limits of one sandbox. A driver's guarantees say what it cannot enforce. Undefined means no limit. */
 export interface SandboxLimits {

@@ -2,7 +2,8 @@
 // protocol that drivers need to connect.
 
 import { endProcess, freePort, identifyProcess } from "@dari/embedded";
-import { waitUntil } from "@dari/testkit";
+import { createAuthority } from "@dari/gateway";
+import { listening, waitUntil } from "@dari/testkit";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -14,8 +15,6 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { BSON, type Document } from "mongodb";
-import { createAuthority } from "../src/egress/authority.ts";
-import { listening } from "./egress-fixture.ts";
 
 export const run = promisify(execFile);
 

@@ -3,26 +3,17 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import type { EgressMode } from "@dari/domain";
+import type { EgressOptions, EgressRecord } from "@dari/gateway";
 import { parseEgressRules } from "@dari/network";
 import { waitUntil } from "@dari/testkit";
 import { describeEach, waysOfThisRun } from "@dari/testkit/test-guarantee";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
-import { createServer as createTcpServer, type AddressInfo } from "node:net";
-import { duplexPair } from "node:stream";
+import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { createTraffic } from "../src/egress/traffic.ts";
-import {
-  createBwrapDriver,
-  createLandlockDriver,
-  createOciDriver,
-  type EgressOptions,
-  type EgressRecord,
-  type SandboxDriver,
-} from "../src/index.ts";
+import { createBwrapDriver, createLandlockDriver, createOciDriver, type SandboxDriver } from "../src/index.ts";
 import { createChildDriver } from "./child-driver.ts";
-import { answerTo, listening, openRawProxy, written } from "./egress-fixture.ts";
 import { hasOwnKernel, makeSlot, nextSaid, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 /** `isShared`: its programs are on the host's network and can use only the proxy's port. */
@@ -201,53 +192,6 @@ describeEach(waysOfThisRun(ways))("$title", ({ driver, isShared }) => {
     const { said } = await attempt(driver, [["tunnel", "example.com:443"]], { mode: "off" });
     expect(said).toEqual([[403]]);
   });
-});
-
-test.each<[title: string, headers: string[], reply: string, answer: RegExp]>([
-  ["a trailer", ["trailer: x"], "HTTP/1.1 200 OK\r\n\r\nok", /ok/],
-  ["a trailer that is waited for", ["trailer: x", "expect: 100-continue"], "HTTP/1.1 200 OK\r\n\r\nok", /ok/],
-  ["an answer's trailer", [], "HTTP/1.1 200 OK\r\ntrailer: x\r\ncontent-length: 2\r\n\r\nok", /ok$/],
-  ["no status", [], "HTTP/1.1 000 None\r\ncontent-length: 0\r\n\r\n", /^HTTP\/1.1 502 /],
-  ["an upgrade", [], "HTTP/1.1 101 Yes\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n", /^HTTP\/1.1 502 /],
-])("the proxy outlives %s", async (_title, headers, reply, answer) => {
-  const host = createTcpServer((socket) => void socket.once("data", () => socket.end(reply)));
-  const at = await listening(host);
-  const proxy = await openRawProxy({ policy: { mode: "off", rules: parseEgressRules(`127.0.0.1:${at}`) } });
-  try {
-    expect(await answerTo(proxy.connect(), written(`GET http://127.0.0.1:${at}/`, headers))).toMatch(answer);
-  } finally {
-    proxy.close();
-    host.close();
-  }
-});
-
-test("what the system says of a connection is not the tenant's to read", async () => {
-  const proxy = await openRawProxy({ policy: { mode: "off", rules: parseEgressRules("127.0.0.1:1") } });
-  await answerTo(proxy.connect(), written("GET http://127.0.0.1:1/"));
-  const cause = expect.stringContaining("ECONNREFUSED");
-  expect(proxy.records).toMatchObject([{ verdict: "failed", reason: "it could not be reached", cause }]);
-  proxy.close();
-});
-
-test("an open connection is logged with each turn that has used it, and each turn has its own traffic", async () => {
-  const records: EgressRecord[] = [];
-  const peer = createTcpServer((socket) => void socket.pipe(socket));
-  const at = await listening(peer);
-  const policy = { mode: "allow", rules: parseEgressRules(`127.0.0.1:${at}`) } as const;
-  const traffic = createTraffic({ policy, bytesMax: 8, onConnection: (record) => void records.push(record) });
-  const upstream = await traffic.open({ host: "127.0.0.1", port: at });
-  const [client, program] = duplexPair();
-  traffic.join(client, upstream);
-  for (const word of ["one", "two"]) {
-    program.write(word);
-    expect(String((await once(program, "data"))[0])).toBe(word);
-    traffic.settle();
-  }
-  traffic.settle();
-  traffic.close();
-  await once(upstream, "close");
-  peer.close();
-  expect(records.map(({ bytesSent, bytesReceived }) => [bytesSent, bytesReceived])).toEqual(Array(2).fill([3, 3]));
 });
 
 test("kill ends the connections that are open", async () => {

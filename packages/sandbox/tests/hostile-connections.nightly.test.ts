@@ -2,15 +2,15 @@
 // other protocols, and more of everything than a sandbox may have.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import type { EgressOptions, EgressRecord } from "@dari/gateway";
 import type { EgressPolicy } from "@dari/network";
-import { waitUntil } from "@dari/testkit";
+import { listening, waitUntil } from "@dari/testkit";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import { proxyOnlyNote } from "../src/guarantee-notes.ts";
-import { createBwrapDriver, type EgressOptions, type EgressRecord } from "../src/index.ts";
-import { listening } from "./egress-fixture.ts";
+import { createBwrapDriver } from "../src/index.ts";
 import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const driver = createBwrapDriver();

@@ -2,6 +2,7 @@
 // policy refuses ends with the client's own error and a record that says why.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import type { EgressRecord } from "@dari/gateway";
 import type { EgressPolicy } from "@dari/network";
 import { findService, waitUntil } from "@dari/testkit";
 import { existsSync } from "node:fs";
@@ -10,7 +11,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { proxyOnlyNote } from "../src/guarantee-notes.ts";
-import { createBwrapDriver, type EgressRecord } from "../src/index.ts";
+import { createBwrapDriver } from "../src/index.ts";
 import { findProgram } from "../src/programs.ts";
 import {
   createRepository,

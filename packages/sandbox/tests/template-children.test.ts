@@ -1,7 +1,8 @@
 // Children of one template: they share nothing, and each has its own limits.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { waitUntil } from "@dari/testkit";
+import { createAuthority } from "@dari/gateway";
+import { listening, waitUntil } from "@dari/testkit";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -11,9 +12,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseEgressHost, Redacted } from "@dari/domain";
-import { createAuthority } from "../src/egress/authority.ts";
 import { findControlGroupDirs } from "../src/control-groups.ts";
-import { listening } from "./egress-fixture.ts";
 import { childrenOf, commandOf } from "./sandbox-fixture.ts";
 import { noTemplates, openTemplates, type Child, type Template, type Templates } from "./template-fixture.ts";
 

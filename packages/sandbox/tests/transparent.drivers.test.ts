@@ -2,8 +2,9 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { parseEgressHost, Redacted } from "@dari/domain";
+import { type EgressOptions, type EgressRecord, type ModelRequest, createAuthority } from "@dari/gateway";
 import { parseEgressRules, type EgressPolicy, type EgressRule } from "@dari/network";
-import { waitUntil } from "@dari/testkit";
+import { listening, waitUntil } from "@dari/testkit";
 import { describeEach, waysOfThisRun } from "@dari/testkit/test-guarantee";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
@@ -14,17 +15,9 @@ import { hostname, networkInterfaces, release, type NetworkInterfaceInfo } from 
 import type { TlsOptions } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
-import { createAuthority } from "../src/egress/authority.ts";
 import { proxyOnlyNote } from "../src/guarantee-notes.ts";
-import {
-  createBwrapDriver,
-  type EgressOptions,
-  type EgressRecord,
-  type ModelRequest,
-  type SandboxDriver,
-} from "../src/index.ts";
+import { createBwrapDriver, type SandboxDriver } from "../src/index.ts";
 import { createChildDriver } from "./child-driver.ts";
-import { listening } from "./egress-fixture.ts";
 import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
 import { openTemplates } from "./template-fixture.ts";
 

@@ -23,6 +23,7 @@ export {
 } from "./factories.ts";
 export { findChromium } from "./find-chromium.ts";
 export { edgeGuardSql, unguardEdgesSql } from "./guard-edges.ts";
+export { listening } from "./listening.ts";
 export { createTestInvitation, createTestMember, signInTestMember } from "./members.ts";
 export { endsHttpReply, endsPostgresReply, startFaultProxy, type FaultProxy } from "./fault-proxy.ts";
 export { hasHugePages } from "./has-huge-pages.ts";

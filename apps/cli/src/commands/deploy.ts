@@ -55,9 +55,11 @@ async function deploy(context: Context, root: string, options: DeployOptions): P
   progress.done("publish");
   const version = await showBuild(context, client, published, progress);
   const { timings } = progress;
+  // The reply to the publication is older than the build.
+  const result = { ...published, version_status: version.status, ...activeVersionOf(version), version };
   progress.say(`Ready after ${((timings["total"] ?? 0) / 1_000).toFixed(1)} s`);
   const console_url = agentAddress(apiUrl, published.agent_id);
-  output.result({ ...published, version_status: version.status, version, console_url, timings_ms: timings }, () => {
+  output.result({ ...result, console_url, timings_ms: timings }, () => {
     const what = published.unchanged ? "Nothing has changed:" : "Deployed";
     const as = `${manifest.name} as ${published.agent_id}, version ${version.number} (${version.id})`;
     if (published.unchanged) return `${what} ${as}; publish it again with --force`;
@@ -87,6 +89,10 @@ async function showBuild(
   const result = { ...published, version_status: version.status, version, timings_ms: progress.timings };
   if (output.isJson) output.result(result, () => "");
   throw new CliError(describeFailedBuild(version));
+}
+
+function activeVersionOf({ active, id }: VersionRecord): { active_version_id?: string } {
+  return active ? { active_version_id: id } : {};
 }
 
 function describeBundle(bundle: Bundle, manifest: Manifest) {

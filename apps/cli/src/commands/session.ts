@@ -1,7 +1,7 @@
 // `dari session …`: creates sessions, sends messages, and shows files and events.
 
-import { ApiError, eachRow, isLedgerEvent } from "@dari/client";
-import type { EventRecord, SessionRecord, SessionStatus } from "@dari/contract";
+import { ApiError, type Client, eachRow, isLedgerEvent } from "@dari/client";
+import type { DirectoryListing, EventRecord, SessionRecord, SessionStatus } from "@dari/contract";
 import { sessionStatuses } from "@dari/contract/vocabulary";
 import { onBusyChoices, type OnBusy } from "@dari/domain";
 import { type Command, Option } from "commander";
@@ -110,7 +110,7 @@ function addListCommand(session: Command, io: Io): void {
 function addFilesCommand(session: Command, io: Io): void {
   session
     .command("files <session> [path]")
-    .description("list a directory of the session's workspace, or download a file")
+    .description("list the session's files, or a directory of them, or download a file")
     .option("--recursive", "list everything below the directory")
     .option("--output <file>", "save the file to this path; - for standard output")
     .action(async (id: string, path: string | undefined, options: FilesOptions, command: Command) => {
@@ -122,22 +122,40 @@ function addFilesCommand(session: Command, io: Io): void {
         await saveTo(options.output, content, io);
         return;
       }
-      const query = { ...given({ path }), recursive: options.recursive ?? false };
-      const listing = await api.listSessionFiles(id, query, { signal }).catch((error: unknown) => {
-        const mayBeFile =
-          error instanceof ApiError && error.code === "not_found" && error.detail.startsWith("directory ");
-        // Programs get the platform's own error.
-        if (!mayBeFile || output.isJson) throw error;
-        throw new CliError(
-          `there is no directory ${path ?? "/"}; download a file with --output <file> (- for standard output)`,
-          exitCodes.notFound,
-        );
-      });
+      const listing = await listFiles(api, id, { path, recursive: options.recursive ?? false }, signal).catch(
+        (error: unknown) => {
+          const mayBeFile =
+            error instanceof ApiError && error.code === "not_found" && error.detail.startsWith("directory ");
+          // Programs get the platform's own error.
+          if (!mayBeFile || output.isJson) throw error;
+          throw new CliError(
+            `there is no directory ${path ?? "/"}; download a file with --output <file> (- for standard output)`,
+            exitCodes.notFound,
+          );
+        },
+      );
       output.result(listing, () => {
         const rows = listing.entries.map((entry) => [entry.path, entry.type, String(entry.size_bytes ?? "")]);
         return table(["PATH", "TYPE", "BYTES"], rows);
       });
     });
+}
+
+/** The files that clients upload are in this directory. */
+const uploads = "/input";
+
+/** Lists one level, or with `recursive` everything below. The root's list also has what was uploaded. */
+async function listFiles(
+  api: Client,
+  id: string,
+  { path, recursive }: { readonly path: string | undefined; readonly recursive: boolean },
+  signal: AbortSignal,
+): Promise<DirectoryListing> {
+  const listing = await api.listSessionFiles(id, { ...given({ path }), recursive }, { signal });
+  const at = listing.entries.findIndex((entry) => entry.path === uploads && entry.type === "directory");
+  if (path !== undefined || recursive || at < 0) return listing;
+  const { entries } = await api.listSessionFiles(id, { path: uploads }, { signal });
+  return { ...listing, entries: listing.entries.toSpliced(at + 1, 0, ...entries) };
 }
 
 function addEventsCommand(session: Command, io: Io): void {

@@ -8,7 +8,7 @@ const decision = { type: "object", properties: { approved: { type: "boolean" } }
 export const agent = defineAgent(async function* (prompt) {
   // A secret: name it in dari.yml, and store its value with \`dari credentials add API_KEY\`.
   const key = process.env["API_KEY"];
-  yield \`You said: \${prompt}.\${key === undefined ? "" : " I have a key."} \`; // Text is streamed as it is yielded.
+  yield \`You said: \${prompt}\${key === undefined ? "" : " (I have a key)"}\\n\`; // Text is streamed as it is yielded.
   if (prompt.startsWith("forget")) {
     // The message waits here, for days if it must. After the answer, the function runs again from its start.
     const { approved } = await requestInput<{ approved: boolean }>("forget", decision, { prompt: "Delete all notes?" });
@@ -31,14 +31,14 @@ import { agent } from "../src/agent.ts";
 test("remembers what it was told", async () => {
   const { workspace } = await runLocally(agent, "one");
   const turn = await runLocally(agent, "two", { workspace });
-  assert.equal(turn.text, "You said: two. I have 2 note(s) of this session.");
+  assert.equal(turn.text, "You said: two\\nI have 2 note(s) of this session.");
 });
 
 test("forgets only if a person approves", async () => {
   const waiting = await runLocally(agent, "forget");
   assert.equal(waiting.input?.prompt, "Delete all notes?");
   const turn = await runLocally(agent, "forget", { answers: { forget: { approved: false } } });
-  assert.equal(turn.text, "You said: forget. I still remember.");
+  assert.equal(turn.text, "You said: forget\\nI still remember.");
 });
 `;
 
@@ -54,7 +54,7 @@ DECISION = {"type": "object", "properties": {"approved": {"type": "boolean"}}, "
 def agent(prompt: str):
     # A secret: name it in dari.yml, and store its value with \`dari credentials add API_KEY\`.
     key = os.environ.get("API_KEY")
-    yield f"You said: {prompt}.{' I have a key.' if key else ''} "  # Text is streamed as it is yielded.
+    yield f"You said: {prompt}{' (I have a key)' if key else ''}\\n"  # Text is streamed as it is yielded.
     notes = Path("notes.txt")
     if prompt.startswith("forget"):
         # The message waits here, for days if it must. After the answer, the function runs again from its start.
@@ -80,13 +80,13 @@ class AgentTest(unittest.TestCase):
     def test_remembers_what_it_was_told(self):
         workspace = run_locally(agent, "one").workspace
         turn = run_locally(agent, "two", workspace=workspace)
-        self.assertEqual("You said: two. I have 2 note(s) of this session.", turn.text)
+        self.assertEqual("You said: two\\nI have 2 note(s) of this session.", turn.text)
 
     def test_forgets_only_if_a_person_approves(self):
         waiting = run_locally(agent, "forget")
         self.assertEqual("Delete all notes?", waiting.input.prompt)
         turn = run_locally(agent, "forget", answers={"forget": {"approved": False}})
-        self.assertEqual("You said: forget. I still remember.", turn.text)
+        self.assertEqual("You said: forget\\nI still remember.", turn.text)
 
 
 if __name__ == "__main__":

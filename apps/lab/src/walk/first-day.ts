@@ -49,7 +49,7 @@ export async function walkFirstDay(
   await shell.answer(number, /Kind of agent[^]*Number or name \[1\]: $/);
   await shell.answer("", /<0>\$ /);
   await shell.start(`dari dev ${name}`, chatPrompt);
-  await shell.answer("Hello", /You said: Hello\. I have 1 note/);
+  await shell.answer("Hello", /You said: Hello\s+I have 1 note/);
   const commandsToFirstAnswer = shell.steps.filter(({ kind }) => kind === "command").length;
   const secondsToFirstAnswer = Math.round(performance.now() - startedAt) / 1_000;
 

@@ -3,8 +3,9 @@
 
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
+import type { EgressOptions, EgressRecord } from "@dari/gateway";
 import type { EgressPolicy, EgressRule } from "@dari/network";
-import type { EgressOptions, EgressRecord, SandboxSpec } from "@dari/sandbox";
+import type { SandboxSpec } from "@dari/sandbox";
 import { toEgressRules, type Registries } from "../registries/registry-rules.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import type { BuildLog } from "./build-log.ts";

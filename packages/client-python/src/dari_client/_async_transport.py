@@ -1,4 +1,4 @@
-"""Sends calls over httpx without blocking. `generated/transport.py` is generated from this file."""
+"""Sends calls over httpx. The blocking transport is generated from the asynchronous one, as pyproject.toml says."""
 
 from __future__ import annotations
 

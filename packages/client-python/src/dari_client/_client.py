@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any, BinaryIO, TypeVar, cast
 
+from ._sync.operations import Operations
 from .generated.async_operations import AsyncOperations
 from .generated.models import Message, Page, SendMessageRequest
-from .generated.operations import Operations
 from .generated.streams import AnyStreamedEvent
 
 Row = TypeVar("Row")

@@ -1,6 +1,7 @@
 // Reads single fields of a dari.yml: what each helper refuses is reported with the field's path.
 
-import { didYouMean } from "@dari/domain";
+import { didYouMean, similarWord } from "@dari/domain";
+import { manifestJsonSchema } from "./json-schema.ts";
 
 /** A float of a YAML document with its original text. */
 export class YamlFloat {
@@ -15,44 +16,57 @@ export class YamlFloat {
 export type Report = (path: string, message: string) => void;
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** The fields of each level, by the prefix of their paths. */
-export const knownFields = {
-  "": [
-    "name",
-    "description",
-    "sdk",
-    "entrypoint",
-    "runtime",
-    "retries",
-    "limits",
-    "secrets",
-    "env",
-    "egress",
-    "models",
-  ],
-  "runtime.": ["language", "version", "timeout_seconds", "memory", "cpus", "max_concurrency", "reuse", "load"],
-  "retries.": ["max_attempts", "on_worker_lost", "record_answers"],
-  "limits.": ["requests", "tokens", "cost_usd", "at_limit"],
-  "models[].": ["host", "scheme", "path", "format"],
-} as const;
+/** The fields of each level, by the prefix of their paths: `""`, `runtime.`, `models[].`. */
+const knownFields: ReadonlyMap<string, readonly string[]> = new Map(listLevels(manifestJsonSchema, ""));
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly items?: Schema;
+  readonly oneOf?: readonly Schema[];
+  readonly [keyword: string]: unknown;
+}
+
+function listLevels(schema: Schema, prefix: string): [string, readonly string[]][] {
+  const { properties = {}, items, oneOf = [] } = schema;
+  const own = Object.keys(properties);
+  return [
+    ...(own.length === 0 ? [] : ([[prefix, own]] as [string, readonly string[]][])),
+    ...own.flatMap((name) => listLevels(properties[name]!, `${prefix}${name}.`)),
+    ...(items === undefined ? [] : listLevels(items, prefix.replace(/\.$/, "[]."))),
+    ...oneOf.flatMap((one) => listLevels(one, prefix)),
+  ];
+}
 
 export function isMapping(value: unknown): value is Fields {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   return !(value instanceof YamlFloat);
 }
 
-export function refuseUnknown(fields: Fields, known: readonly string[], prefix: string, report: Report): void {
+/**
+ * `level`: the prefix of the fields' paths as in the schema (`models[].`); `prefix`: as in this document (`models[0].`).
+ */
+export function refuseUnknown(fields: Fields, level: string, report: Report, prefix = level): void {
+  const known = knownFields.get(level) ?? [];
   const unknown = Object.keys(fields).filter((key) => !known.includes(key));
   for (const key of unknown.sort()) {
-    report(`${prefix}${key}`, `unsupported field${placeElsewhere(key) || didYouMean(key, known)}`);
+    report(`${prefix}${key}`, `unsupported field${suggestField(key, known)}`);
   }
 }
 
-/** Returns a suggestion for a field that exists on another level. */
-function placeElsewhere(key: string): string {
-  const prefixes = Object.keys(knownFields) as (keyof typeof knownFields)[];
-  const prefix = prefixes.find((one) => knownFields[one].some((field) => field === key));
-  return prefix === undefined ? "" : `; did you mean '${prefix}${key}'?`;
+const containedCharsMin = 4;
+
+/** Suggests the field of this name on another level, or else a similar one: first of this level. */
+function suggestField(key: string, known: readonly string[]): string {
+  const paths = [...knownFields].flatMap(([prefix, names]) => names.map((name) => ({ name, path: prefix + name })));
+  const exact = paths.find(({ name }) => name === key);
+  if (exact !== undefined) return `; did you mean '${exact.path}'?`;
+  const here = didYouMean(key, known);
+  if (here !== "") return here;
+  const names = paths.map(({ name }) => name);
+  const typo = similarWord(key, names, (name) => Math.floor(name.length / 4));
+  const contains = (name: string) => key.length >= containedCharsMin && name.includes(key.toLowerCase());
+  const near = paths.find(({ name }) => (typo === undefined ? contains(name) : name === typo));
+  return near === undefined ? "" : `; did you mean '${near.path}'?`;
 }
 
 export function nonEmptyText(path: string, value: unknown, report: Report): string | undefined {

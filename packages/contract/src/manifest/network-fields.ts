@@ -12,7 +12,6 @@ import {
 } from "@dari/domain";
 import {
   isMapping,
-  knownFields,
   nonEmptyText,
   oneOf,
   optionalText,
@@ -80,7 +79,7 @@ export function readModels(value: unknown, report: Report): DeclaredModel[] {
 }
 
 function readModel(fields: Fields, path: string, report: Report): DeclaredModel | undefined {
-  refuseUnknown(fields, knownFields["models[]."], `${path}.`, report);
+  refuseUnknown(fields, "models[].", report, `${path}.`);
   const host = readHost(fields["host"], `${path}.host`, report);
   const scheme = readChoice(`${path}.scheme`, fields["scheme"], modelSchemes, report) ?? "https";
   const base = readPath(fields["path"], `${path}.path`, report);

@@ -14,7 +14,6 @@ import {
   expectedOneOf,
   isMapping,
   isStorable,
-  knownFields,
   nonEmptyText,
   oneOf,
   optionalMapping,
@@ -44,7 +43,7 @@ export function normalizeManifest(value: unknown): ManifestResult {
   const issues: FieldIssue[] = [];
   const report: Report = (path, message) => void issues.push({ path, message });
 
-  refuseUnknown(value, knownFields[""], "", report);
+  refuseUnknown(value, "", report);
   const name = requiredText(value, "name", report);
   if (name.length > limits.nameChars) report("name", `expected at most ${limits.nameChars} characters`);
   else if (name !== "" && !isAgentName(name)) report("name", `expected ${agentNameExpected}`);
@@ -112,7 +111,7 @@ function readEntrypoint(fields: Fields, report: Report): string {
 
 function readRuntime(value: unknown, entrypoint: string, report: Report): Manifest["runtime"] | undefined {
   const fields = optionalMapping("runtime", value, report);
-  refuseUnknown(fields, knownFields["runtime."], "runtime.", report);
+  refuseUnknown(fields, "runtime.", report);
   const language = readLanguage(fields["language"], entrypoint, report);
   const version = readVersion(fields["version"], report);
   const timeout = optionalPositiveInteger("runtime.timeout_seconds", fields["timeout_seconds"], report);
@@ -189,7 +188,7 @@ function readVersion(value: unknown, report: Report): string | undefined {
 
 function readRetries(value: unknown, report: Report): Manifest["retries"] {
   const fields = optionalMapping("retries", value, report);
-  refuseUnknown(fields, knownFields["retries."], "retries.", report);
+  refuseUnknown(fields, "retries.", report);
   const attempts = optionalPositiveInteger("retries.max_attempts", fields["max_attempts"], report);
   if (attempts !== undefined && attempts > limits.maxAttemptsMax) {
     report("retries.max_attempts", `expected at most ${limits.maxAttemptsMax}`);
@@ -207,7 +206,7 @@ function readRetries(value: unknown, report: Report): Manifest["retries"] {
 /** Returns undefined if none is set. */
 function readLimits(value: unknown, retries: Manifest["retries"], report: Report): ManifestLimits | undefined {
   const fields = optionalMapping("limits", value, report);
-  refuseUnknown(fields, knownFields["limits."], "limits.", report);
+  refuseUnknown(fields, "limits.", report);
   const requests = readLimit("requests", fields, modelRequestLimits.requestsPerMessageMax, report);
   const tokens = readLimit("tokens", fields, modelRequestLimits.tokensPerMessageMax, report);
   const costUsd = readCostLimit(fields["cost_usd"], report);

@@ -92,6 +92,18 @@ const refused: [title: string, text: string, issues: string[]][] = [
       "retries.attempts: unsupported field; did you mean 'max_attempts'?",
     ],
   ],
+  [
+    "fields of another level, as they are nearly called",
+    `${base}timeout: 3\nmax_concurency: 2\nattempts: 2\nkeep_days: 3\nschedule: x\ntools: []`,
+    [
+      "attempts: unsupported field; did you mean 'retries.max_attempts'?",
+      "keep_days: unsupported field; did you mean 'retries.record_answers.keep_days'?",
+      "max_concurency: unsupported field; did you mean 'runtime.max_concurrency'?",
+      "schedule: unsupported field",
+      "timeout: unsupported field; did you mean 'runtime.timeout_seconds'?",
+      "tools: unsupported field",
+    ],
+  ],
   ["null required fields", "name:\nentrypoint: null", bothRequired],
   [
     "required fields of other types",
@@ -178,7 +190,10 @@ const refused: [title: string, text: string, issues: string[]][] = [
   [
     "answers kept for an unknown time",
     `${base}retries: {record_answers: {days: 1}}`,
-    ["retries.record_answers.days: unsupported field", "retries.record_answers.keep_days: field is required"],
+    [
+      "retries.record_answers.days: unsupported field; did you mean 'retries.record_answers.keep_days'?",
+      "retries.record_answers.keep_days: field is required",
+    ],
   ],
   ["an unknown load", `${base}runtime: {load: once}`, ["runtime.load: expected one of 'every_turn'"]],
   ["a reuse that is no text", `${base}runtime: {reuse: true}`, ["runtime.reuse: expected a non-empty string"]],

@@ -1,23 +1,21 @@
 // Reads `retries.record_answers`: true, false, or how long the answers are kept.
 
 import { recordingDaysMax } from "@dari/domain";
+import { isMapping, refuseUnknown, type Report } from "./fields.ts";
 import type { Manifest } from "./manifest.ts";
 
 const path = "retries.record_answers";
 
 /** Returns undefined if nothing is recorded, or the value is wrong. Reports what is wrong. */
-export function readRecordAnswers(
-  value: unknown,
-  report: (path: string, message: string) => void,
-): Manifest["retries"]["record_answers"] {
+export function readRecordAnswers(value: unknown, report: Report): Manifest["retries"]["record_answers"] {
   if (value === undefined || value === null || value === false) return undefined;
   if (value === true) return true;
-  if (typeof value !== "object" || Array.isArray(value)) {
+  if (!isMapping(value)) {
     report(path, "expected true, false or {keep_days: <days>}");
     return undefined;
   }
-  const { keep_days: days, ...others } = value as Readonly<Record<string, unknown>>;
-  for (const name of Object.keys(others)) report(`${path}.${name}`, "unsupported field");
+  const { keep_days: days } = value;
+  refuseUnknown(value, `${path}.`, report);
   if (days === undefined || days === null) report(`${path}.keep_days`, "field is required");
   else if (typeof days !== "number" || !Number.isSafeInteger(days) || days < 1) {
     report(`${path}.keep_days`, "expected a positive integer");

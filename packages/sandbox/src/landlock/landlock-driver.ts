@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
+import { egressEnvironment } from "@dari/gateway";
 import { nativeCommand, nativeProblem, removeTree } from "@dari/native";
 import {
   canBoundTree,
@@ -14,7 +15,6 @@ import {
   type ControlGroup,
   type ControlGroupDirs,
 } from "../control-groups.ts";
-import { egressEnvironment } from "../egress/egress.ts";
 import { launchInGroup } from "../group-launch.ts";
 import { decodeLauncherExit, type LaunchedProcess, type Starter } from "../launch.ts";
 import { noteMissingGroups, sharedKernelNote } from "../guarantee-notes.ts";

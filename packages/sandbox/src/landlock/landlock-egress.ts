@@ -3,8 +3,7 @@
 
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
-import { openEgress, proxyPort } from "../egress/egress.ts";
-import type { EgressOptions } from "../egress/traffic.ts";
+import { type EgressOptions, openEgress, proxyPort } from "@dari/gateway";
 import type { UserAndPorts } from "./user-and-ports.ts";
 
 export interface LandlockEgress {

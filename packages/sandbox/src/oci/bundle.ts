@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import type { Egress } from "@dari/gateway";
 import { nativeFile } from "@dari/native";
 import {
   defaultTmpBytes,
@@ -25,7 +26,6 @@ import { terminals } from "../namespace-shares.ts";
 import { isHostRoot } from "../rlimits.ts";
 import { diskTmpOf } from "../slot.ts";
 import { systemCallFilter } from "../seccomp/filter.ts";
-import type { Egress } from "../egress/egress.ts";
 import type { SandboxSpec } from "../types.ts";
 import { limitsForGuestKernel } from "./guest-kernel.ts";
 import type { Runtime } from "./runtimes.ts";

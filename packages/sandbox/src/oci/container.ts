@@ -2,10 +2,10 @@
 
 import type { Duplex } from "node:stream";
 import { join } from "node:path";
+import type { Egress } from "@dari/gateway";
 import { nativeCommand } from "@dari/native";
 import type { Launcher } from "../bwrap-launcher.ts";
 import { planControlGroup, type ControlGroup, type ControlGroupDirs } from "../control-groups.ts";
-import type { Egress } from "../egress/egress.ts";
 import { inGroupCommand } from "../group-launch.ts";
 import { launch, type LaunchedProcess } from "../launch.ts";
 import { createOwnedName, readProcess, type ProcessIdentity } from "../proc.ts";

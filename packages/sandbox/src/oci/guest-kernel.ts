@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { open } from "node:fs/promises";
 import { createServer } from "node:net";
-import type { Egress } from "../egress/egress.ts";
+import type { Egress } from "@dari/gateway";
 import type { SandboxLimits } from "../types.ts";
 
 /** Memory that the kernel needs besides the program, in bytes. Includes the runtime while it starts. */

@@ -1,11 +1,11 @@
 // A template: a sandbox that is forked. template.c of @dari/native controls its program and makes each child a sandbox.
 
 import { createInterface } from "node:readline";
+import { type Egress, listensOn, openEgress } from "@dari/gateway";
 import { nativeFile } from "@dari/native";
 import type { Background } from "../background.ts";
 import { protectedProcPaths, type ProtectedPaths } from "../bwrap-arguments.ts";
 import { canBoundTree, planControlGroup, type ControlGroupDirs } from "../control-groups.ts";
-import { listensOn, openEgress, type Egress } from "../egress/egress.ts";
 import { createNamespacedSandbox } from "../namespaced-sandbox.ts";
 import type { LaunchedProcess, Starter } from "../launch.ts";
 import { childrenOf, readProcess, type ProcessIdentity } from "../proc.ts";

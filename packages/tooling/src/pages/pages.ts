@@ -7,6 +7,7 @@ import { failureCodes, renderStatesMarkdown } from "@dari/domain";
 import { reconcilerSettings } from "@dari/reconciler";
 import { describeConfig, type ConfigSpec } from "@dari/runtime";
 import { eventsPage } from "./events-page.ts";
+import { formatJson } from "./format-json.ts";
 import { metricsPage } from "./metrics-page.ts";
 import { standaloneSettings } from "@dari/standalone";
 import { workerSettings } from "@dari/worker";
@@ -19,7 +20,7 @@ export function renderPages(): Record<string, string> {
     "config.md": configPage(),
     "events.md": eventsPage(),
     "metrics.md": metricsPage(),
-    "openapi.json": `${JSON.stringify(buildOpenApi({ version: "1", serverUrl: "http://127.0.0.1:4870" }), null, 2)}\n`,
+    "openapi.json": `${formatJson(buildOpenApi({ version: "1", serverUrl: "http://127.0.0.1:4870" }))}\n`,
     "dari.schema.json": `${JSON.stringify(manifestJsonSchema, null, 2)}\n`,
   };
 }

@@ -6,7 +6,16 @@ import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("../../../../", import.meta.url));
 
-const ignoredDirectories = new Set(["node_modules", ".git", ".cache", ".dari", "coverage", "dist", "__pycache__"]);
+const ignoredDirectories = new Set([
+  "node_modules",
+  ".git",
+  ".cache",
+  ".dari",
+  "coverage",
+  "dist",
+  "__pycache__",
+  "_sync",
+]);
 const isIgnored = (name: string): boolean => ignoredDirectories.has(name) || name.startsWith(".dari-data");
 
 export interface RepositoryFile {

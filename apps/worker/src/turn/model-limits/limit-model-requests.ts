@@ -5,7 +5,7 @@ import { retryThroughOutage } from "@dari/control/context";
 import { askForLimit, reserveModelRequest, type AskedLimit, type Turn } from "@dari/control/turns";
 import type { ReservationResult } from "@dari/db";
 import { modelRequestLimits } from "@dari/domain";
-import { isModelHost, type ModelAdmission, type RequestToAdmit } from "@dari/sandbox";
+import { type ModelAdmission, type RequestToAdmit, isModelHost } from "@dari/gateway";
 import type { RestoredAttempt } from "../attempt.ts";
 import type { WorkerContext } from "../../context.ts";
 import { describeRefusal, reachedLimitOf, type Limits } from "./describe-limit.ts";

@@ -2,7 +2,7 @@
 
 import type { AskedLimit } from "@dari/control/turns";
 import type { Failure } from "@dari/domain";
-import type { ModelAdmission, ModelGate } from "@dari/sandbox";
+import type { ModelAdmission, ModelGate } from "@dari/gateway";
 
 /** Decides about the requests of one attempt to models. */
 export interface TurnGate extends ModelGate {

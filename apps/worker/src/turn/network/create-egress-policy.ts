@@ -3,8 +3,8 @@
 
 import type { Turn } from "@dari/control/turns";
 import { modelEndpoint, type EgressHost, type EgressSetting } from "@dari/domain";
+import { type EgressOptions, knownModelHosts } from "@dari/gateway";
 import { egressHosts, type EgressBound, type EgressPolicy } from "@dari/network";
-import { knownModelHosts, type EgressOptions } from "@dari/sandbox";
 
 const advice = {
   platform: "ask the platform's operators to allow it (DARI_EGRESS_ALLOW)",

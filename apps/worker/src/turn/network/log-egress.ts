@@ -1,7 +1,7 @@
 // Logs the connections of an agent, including those that were refused or failed.
 
 import type { Turn } from "@dari/control/turns";
-import type { EgressRecord } from "@dari/sandbox";
+import type { EgressRecord } from "@dari/gateway";
 import type { WorkerContext } from "../../context.ts";
 import type { LogRecorder } from "../recorders/record-logs.ts";
 

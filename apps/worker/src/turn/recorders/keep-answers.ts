@@ -5,7 +5,7 @@
 import type { RecordedAnswerRow } from "@dari/db";
 import { newAnswerObject, readModelAnswer, storeModelAnswer } from "@dari/control/storage";
 import { modelAnswerLimits, waitUntilSettled } from "@dari/domain";
-import type { AnswerJournal, AnswerRoom, HeldAnswer, JournalEntry, JournalResult, RecordedAnswer } from "@dari/sandbox";
+import type { AnswerJournal, AnswerRoom, HeldAnswer, JournalEntry, JournalResult, RecordedAnswer } from "@dari/gateway";
 import type { RestoredAttempt } from "../attempt.ts";
 import type { LogRecorder } from "./record-logs.ts";
 import type { ModelRequestRecorder } from "./record-model-requests.ts";

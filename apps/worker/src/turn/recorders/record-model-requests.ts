@@ -3,7 +3,7 @@
 import { retryThroughOutage } from "@dari/control/context";
 import { recordModelRequests, type ModelRequestRow, type Turn } from "@dari/control/turns";
 import { modelRequestLimits, waitUntilSettled, type ModelTokens } from "@dari/domain";
-import type { ModelRequest, ModelResult } from "@dari/sandbox";
+import type { ModelRequest, ModelResult } from "@dari/gateway";
 import type { RestoredAttempt } from "../attempt.ts";
 
 export interface ModelRequestRecorder {

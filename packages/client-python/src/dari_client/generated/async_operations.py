@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
-from .._call import Call, Content, by_metadata, new_key, segment
 from .._async_transport import AsyncBody, AsyncTransport
-from .models import *  # noqa: F403
-from .streams import AnyStreamedEvent
+from .._call import Call, Content, by_metadata, new_key, segment
+from ..generated.models import *  # noqa: F403
+from ..generated.streams import AnyStreamedEvent
 
 
 class AsyncOperations(AsyncTransport):
@@ -60,11 +60,7 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> SourceSnapshotFinalized:
         """Check an uploaded bundle: that it is there, its size, its checksum and its files."""
-        call = Call(
-            "POST",
-            f"/v1/source-snapshots/{segment(source_snapshot_id)}/finalize",
-            timeout=timeout,
-        )
+        call = Call("POST", f"/v1/source-snapshots/{segment(source_snapshot_id)}/finalize", timeout=timeout)
         reply: SourceSnapshotFinalized = await self._json(call)
         return reply
 
@@ -75,26 +71,13 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> SourceSnapshotManifest:
         """Get the manifest of a finalized bundle with its defaults, before you publish it."""
-        call = Call(
-            "GET",
-            f"/v1/source-snapshots/{segment(source_snapshot_id)}/manifest",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/source-snapshots/{segment(source_snapshot_id)}/manifest", timeout=timeout)
         reply: SourceSnapshotManifest = await self._json(call)
         return reply
 
-    async def delete_source_snapshot(
-        self,
-        source_snapshot_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Deleted:
+    async def delete_source_snapshot(self, source_snapshot_id: str, *, timeout: float | None = None) -> Deleted:
         """Delete a bundle that no version uses."""
-        call = Call(
-            "DELETE",
-            f"/v1/source-snapshots/{segment(source_snapshot_id)}",
-            timeout=timeout,
-        )
+        call = Call("DELETE", f"/v1/source-snapshots/{segment(source_snapshot_id)}", timeout=timeout)
         reply: Deleted = await self._json(call)
         return reply
 
@@ -106,13 +89,7 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> AgentCreated:
         """Create an agent from a bundle and build its first version. If the name is taken, `on_name_conflict` decides."""
-        call = Call(
-            "POST",
-            "/v1/agents",
-            json=body,
-            idempotency_key=idempotency_key or new_key(),
-            timeout=timeout,
-        )
+        call = Call("POST", "/v1/agents", json=body, idempotency_key=idempotency_key or new_key(), timeout=timeout)
         reply: AgentCreated = await self._json(call)
         return reply
 
@@ -124,59 +101,25 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> Page[Agent]:
         """List agents, newest first."""
-        call = Call(
-            "GET",
-            "/v1/agents",
-            query={"limit": limit, "after": after},
-            timeout=timeout,
-        )
+        call = Call("GET", "/v1/agents", query={"limit": limit, "after": after}, timeout=timeout)
         reply: Page[Agent] = await self._json(call)
         return reply
 
-    async def get_agent(
-        self,
-        agent_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Agent:
+    async def get_agent(self, agent_id: str, *, timeout: float | None = None) -> Agent:
         """Get an agent."""
-        call = Call(
-            "GET",
-            f"/v1/agents/{segment(agent_id)}",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/agents/{segment(agent_id)}", timeout=timeout)
         reply: Agent = await self._json(call)
         return reply
 
-    async def update_agent(
-        self,
-        agent_id: str,
-        body: UpdateAgentRequest,
-        *,
-        timeout: float | None = None,
-    ) -> Agent:
+    async def update_agent(self, agent_id: str, body: UpdateAgentRequest, *, timeout: float | None = None) -> Agent:
         """Rename an agent. The old name becomes free."""
-        call = Call(
-            "PATCH",
-            f"/v1/agents/{segment(agent_id)}",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("PATCH", f"/v1/agents/{segment(agent_id)}", json=body, timeout=timeout)
         reply: Agent = await self._json(call)
         return reply
 
-    async def delete_agent(
-        self,
-        agent_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Deleted:
+    async def delete_agent(self, agent_id: str, *, timeout: float | None = None) -> Deleted:
         """Delete an agent. It starts no new sessions; running messages finish."""
-        call = Call(
-            "DELETE",
-            f"/v1/agents/{segment(agent_id)}",
-            timeout=timeout,
-        )
+        call = Call("DELETE", f"/v1/agents/{segment(agent_id)}", timeout=timeout)
         reply: Deleted = await self._json(call)
         return reply
 
@@ -217,19 +160,9 @@ class AsyncOperations(AsyncTransport):
         reply: Page[Version] = await self._json(call)
         return reply
 
-    async def get_version(
-        self,
-        agent_id: str,
-        version_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Version:
+    async def get_version(self, agent_id: str, version_id: str, *, timeout: float | None = None) -> Version:
         """Get a version."""
-        call = Call(
-            "GET",
-            f"/v1/agents/{segment(agent_id)}/versions/{segment(version_id)}",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/agents/{segment(agent_id)}/versions/{segment(version_id)}", timeout=timeout)
         reply: Version = await self._json(call)
         return reply
 
@@ -241,11 +174,7 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> VersionBundle:
         """List the files of a version's bundle."""
-        call = Call(
-            "GET",
-            f"/v1/agents/{segment(agent_id)}/versions/{segment(version_id)}/bundle",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/agents/{segment(agent_id)}/versions/{segment(version_id)}/bundle", timeout=timeout)
         reply: VersionBundle = await self._json(call)
         return reply
 
@@ -275,12 +204,7 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> Agent:
         """Make a ready version the active one, for example to go back to an older version."""
-        call = Call(
-            "POST",
-            f"/v1/agents/{segment(agent_id)}/activate",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("POST", f"/v1/agents/{segment(agent_id)}/activate", json=body, timeout=timeout)
         reply: Agent = await self._json(call)
         return reply
 
@@ -292,12 +216,7 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> str:
         """Get a version's build log. With `follow=1`, the reply continues until the build ends."""
-        call = Call(
-            "GET",
-            f"/v1/versions/{segment(version_id)}/build-logs",
-            query={"follow": follow},
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/versions/{segment(version_id)}/build-logs", query={"follow": follow}, timeout=timeout)
         return await self._text(call)
 
     async def create_session(
@@ -381,18 +300,9 @@ class AsyncOperations(AsyncTransport):
         reply: Page[SessionSummary] = await self._json(call)
         return reply
 
-    async def get_session(
-        self,
-        session_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Session:
+    async def get_session(self, session_id: str, *, timeout: float | None = None) -> Session:
         """Get a session."""
-        call = Call(
-            "GET",
-            f"/v1/sessions/{segment(session_id)}",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}", timeout=timeout)
         reply: Session = await self._json(call)
         return reply
 
@@ -404,12 +314,7 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> Deleted:
         """Delete a session and its workspace. With `cancel=1`, also while messages are queued or running."""
-        call = Call(
-            "DELETE",
-            f"/v1/sessions/{segment(session_id)}",
-            query={"cancel": cancel},
-            timeout=timeout,
-        )
+        call = Call("DELETE", f"/v1/sessions/{segment(session_id)}", query={"cancel": cancel}, timeout=timeout)
         reply: Deleted = await self._json(call)
         return reply
 
@@ -421,12 +326,7 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> Session:
         """Complete a session: it accepts no more messages. With `cancel=1`, also while messages are queued or running."""
-        call = Call(
-            "POST",
-            f"/v1/sessions/{segment(session_id)}/complete",
-            query={"cancel": cancel},
-            timeout=timeout,
-        )
+        call = Call("POST", f"/v1/sessions/{segment(session_id)}/complete", query={"cancel": cancel}, timeout=timeout)
         reply: Session = await self._json(call)
         return reply
 
@@ -572,27 +472,13 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> Message:
         """Get a message."""
-        call = Call(
-            "GET",
-            f"/v1/messages/{segment(message_id)}",
-            query={"include": include},
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/messages/{segment(message_id)}", query={"include": include}, timeout=timeout)
         reply: Message = await self._json(call)
         return reply
 
-    async def cancel_message(
-        self,
-        message_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Message:
+    async def cancel_message(self, message_id: str, *, timeout: float | None = None) -> Message:
         """Cancel a message: immediately while it is queued, otherwise as soon as its turn stops."""
-        call = Call(
-            "POST",
-            f"/v1/messages/{segment(message_id)}/cancel",
-            timeout=timeout,
-        )
+        call = Call("POST", f"/v1/messages/{segment(message_id)}/cancel", timeout=timeout)
         reply: Message = await self._json(call)
         return reply
 
@@ -634,18 +520,9 @@ class AsyncOperations(AsyncTransport):
         reply: Message = await self._json(call)
         return reply
 
-    async def get_message_files(
-        self,
-        message_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> MessageFiles:
+    async def get_message_files(self, message_id: str, *, timeout: float | None = None) -> MessageFiles:
         """Get the files that the turn changed."""
-        call = Call(
-            "GET",
-            f"/v1/messages/{segment(message_id)}/files",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/messages/{segment(message_id)}/files", timeout=timeout)
         reply: MessageFiles = await self._json(call)
         return reply
 
@@ -674,42 +551,19 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> SessionTokenCreated:
         """Create a token with which a browser can use this session, and nothing else, until it expires."""
-        call = Call(
-            "POST",
-            f"/v1/sessions/{segment(session_id)}/tokens",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("POST", f"/v1/sessions/{segment(session_id)}/tokens", json=body, timeout=timeout)
         reply: SessionTokenCreated = await self._json(call)
         return reply
 
-    async def revoke_session_tokens(
-        self,
-        session_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Deleted:
+    async def revoke_session_tokens(self, session_id: str, *, timeout: float | None = None) -> Deleted:
         """Revoke all tokens of this session. Streams that were opened with them end within seconds."""
-        call = Call(
-            "DELETE",
-            f"/v1/sessions/{segment(session_id)}/tokens",
-            timeout=timeout,
-        )
+        call = Call("DELETE", f"/v1/sessions/{segment(session_id)}/tokens", timeout=timeout)
         reply: Deleted = await self._json(call)
         return reply
 
-    async def get_allowed_origins(
-        self,
-        organization_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> AllowedOrigins:
+    async def get_allowed_origins(self, organization_id: str, *, timeout: float | None = None) -> AllowedOrigins:
         """Get the origins whose pages can use the organization's session tokens."""
-        call = Call(
-            "GET",
-            f"/v1/organizations/{segment(organization_id)}/allowed-origins",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/organizations/{segment(organization_id)}/allowed-origins", timeout=timeout)
         reply: AllowedOrigins = await self._json(call)
         return reply
 
@@ -721,12 +575,7 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> AllowedOrigins:
         """Set the origins whose pages can use the organization's session tokens. An empty list allows no page."""
-        call = Call(
-            "PUT",
-            f"/v1/organizations/{segment(organization_id)}/allowed-origins",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("PUT", f"/v1/organizations/{segment(organization_id)}/allowed-origins", json=body, timeout=timeout)
         reply: AllowedOrigins = await self._json(call)
         return reply
 
@@ -871,18 +720,9 @@ class AsyncOperations(AsyncTransport):
         reply: Message = await self._json(call)
         return reply
 
-    async def get_replay(
-        self,
-        message_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> ReplayReport:
+    async def get_replay(self, message_id: str, *, timeout: float | None = None) -> ReplayReport:
         """Compare a replay that has ended with the message that it replays."""
-        call = Call(
-            "GET",
-            f"/v1/messages/{segment(message_id)}/replay",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/messages/{segment(message_id)}/replay", timeout=timeout)
         reply: ReplayReport = await self._json(call)
         return reply
 
@@ -904,35 +744,15 @@ class AsyncOperations(AsyncTransport):
         reply: Page[Recording] = await self._json(call)
         return reply
 
-    async def get_price_list(
-        self,
-        *,
-        valid_from: str | None = None,
-        timeout: float | None = None,
-    ) -> PriceList:
+    async def get_price_list(self, *, valid_from: str | None = None, timeout: float | None = None) -> PriceList:
         """Get a price list of models, and the dates of all lists."""
-        call = Call(
-            "GET",
-            "/v1/operator/prices",
-            query={"valid_from": valid_from},
-            timeout=timeout,
-        )
+        call = Call("GET", "/v1/operator/prices", query={"valid_from": valid_from}, timeout=timeout)
         reply: PriceList = await self._json(call)
         return reply
 
-    async def put_price_list(
-        self,
-        body: PutPriceListRequest,
-        *,
-        timeout: float | None = None,
-    ) -> PutPriceListReply:
+    async def put_price_list(self, body: PutPriceListRequest, *, timeout: float | None = None) -> PutPriceListReply:
         """Replace the price list of a date. Costs that are stored do not change."""
-        call = Call(
-            "PUT",
-            "/v1/operator/prices",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("PUT", "/v1/operator/prices", json=body, timeout=timeout)
         reply: PutPriceListReply = await self._json(call)
         return reply
 
@@ -966,42 +786,19 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> Page[File]:
         """List uploaded files, newest first."""
-        call = Call(
-            "GET",
-            "/v1/files",
-            query={"limit": limit, "after": after},
-            timeout=timeout,
-        )
+        call = Call("GET", "/v1/files", query={"limit": limit, "after": after}, timeout=timeout)
         reply: Page[File] = await self._json(call)
         return reply
 
-    async def get_file(
-        self,
-        file_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> File:
+    async def get_file(self, file_id: str, *, timeout: float | None = None) -> File:
         """Get an uploaded file's record."""
-        call = Call(
-            "GET",
-            f"/v1/files/{segment(file_id)}",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/files/{segment(file_id)}", timeout=timeout)
         reply: File = await self._json(call)
         return reply
 
-    async def delete_file(
-        self,
-        file_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Deleted:
+    async def delete_file(self, file_id: str, *, timeout: float | None = None) -> Deleted:
         """Delete an uploaded file. Copies in workspaces stay."""
-        call = Call(
-            "DELETE",
-            f"/v1/files/{segment(file_id)}",
-            timeout=timeout,
-        )
+        call = Call("DELETE", f"/v1/files/{segment(file_id)}", timeout=timeout)
         reply: Deleted = await self._json(call)
         return reply
 
@@ -1013,12 +810,7 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> AsyncBody:
         """Get an uploaded file's bytes, with the content type of the upload. Accepts `Range`."""
-        call = Call(
-            "GET",
-            f"/v1/files/{segment(file_id)}/content",
-            headers={"Range": range},
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/files/{segment(file_id)}/content", headers={"Range": range}, timeout=timeout)
         return await self._content(call)
 
     async def get_file_download_url(
@@ -1045,28 +837,13 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> FileUploadReserved:
         """Get a URL that takes the file's bytes at the object store. 409 if clients cannot reach the object store."""
-        call = Call(
-            "POST",
-            "/v1/files/uploads",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("POST", "/v1/files/uploads", json=body, timeout=timeout)
         reply: FileUploadReserved = await self._json(call)
         return reply
 
-    async def complete_file_upload(
-        self,
-        body: CompleteFileUploadRequest,
-        *,
-        timeout: float | None = None,
-    ) -> File:
+    async def complete_file_upload(self, body: CompleteFileUploadRequest, *, timeout: float | None = None) -> File:
         """Check the bytes that were uploaded to the object store and create the file. Can be repeated."""
-        call = Call(
-            "POST",
-            "/v1/files/uploads/complete",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("POST", "/v1/files/uploads/complete", json=body, timeout=timeout)
         reply: File = await self._json(call)
         return reply
 
@@ -1173,12 +950,7 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> AsyncBody:
         """Get the session's workspace as a ZIP archive: all of it, or the files and directories that `path` names."""
-        call = Call(
-            "GET",
-            f"/v1/sessions/{segment(session_id)}/workspace.zip",
-            query={"path": path},
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/workspace.zip", query={"path": path}, timeout=timeout)
         return await self._content(call)
 
     async def fork_session(
@@ -1208,27 +980,13 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> Session:
         """Restore an idle session to its state after a message. Later messages are kept and marked as rolled back."""
-        call = Call(
-            "POST",
-            f"/v1/sessions/{segment(session_id)}/rollback",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("POST", f"/v1/sessions/{segment(session_id)}/rollback", json=body, timeout=timeout)
         reply: Session = await self._json(call)
         return reply
 
-    async def get_message_diff(
-        self,
-        message_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> str:
+    async def get_message_diff(self, message_id: str, *, timeout: float | None = None) -> str:
         """Get the turn's changes as a unified diff for `git apply`. Binary and large files are named without their contents."""
-        call = Call(
-            "GET",
-            f"/v1/messages/{segment(message_id)}/diff",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/messages/{segment(message_id)}/diff", timeout=timeout)
         return await self._text(call)
 
     async def list_attempt_files(
@@ -1269,18 +1027,9 @@ class AsyncOperations(AsyncTransport):
         )
         return await self._content(call)
 
-    async def export_session(
-        self,
-        session_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> AsyncBody:
+    async def export_session(self, session_id: str, *, timeout: float | None = None) -> AsyncBody:
         """Export a session as one file for another installation: its conversation, its workspace and its version's bundle. Secrets are not included."""
-        call = Call(
-            "GET",
-            f"/v1/sessions/{segment(session_id)}/export",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/export", timeout=timeout)
         return await self._content(call)
 
     async def import_session(
@@ -1319,34 +1068,15 @@ class AsyncOperations(AsyncTransport):
         reply: WorkspaceCommit = await self._json(call)
         return reply
 
-    async def get_auth_config(
-        self,
-        *,
-        timeout: float | None = None,
-    ) -> AuthConfig:
+    async def get_auth_config(self, *, timeout: float | None = None) -> AuthConfig:
         """Get how people sign in."""
-        call = Call(
-            "GET",
-            "/v1/auth/config",
-            timeout=timeout,
-            keyless=True,
-        )
+        call = Call("GET", "/v1/auth/config", timeout=timeout, keyless=True)
         reply: AuthConfig = await self._json(call)
         return reply
 
-    async def bootstrap(
-        self,
-        body: BootstrapRequest | None = None,
-        *,
-        timeout: float | None = None,
-    ) -> Bootstrap:
+    async def bootstrap(self, body: BootstrapRequest | None = None, *, timeout: float | None = None) -> Bootstrap:
         """List the caller's organization and the organizations that its key created."""
-        call = Call(
-            "POST",
-            "/v1/me/bootstrap",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("POST", "/v1/me/bootstrap", json=body, timeout=timeout)
         reply: Bootstrap = await self._json(call)
         return reply
 
@@ -1358,12 +1088,7 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> Page[Organization]:
         """List the caller's organization, then the organizations that its key created, newest first."""
-        call = Call(
-            "GET",
-            "/v1/organizations",
-            query={"limit": limit, "after": after},
-            timeout=timeout,
-        )
+        call = Call("GET", "/v1/organizations", query={"limit": limit, "after": after}, timeout=timeout)
         reply: Page[Organization] = await self._json(call)
         return reply
 
@@ -1491,13 +1216,7 @@ class AsyncOperations(AsyncTransport):
         reply: CredentialPut = await self._json(call)
         return reply
 
-    async def delete_credential(
-        self,
-        organization_id: str,
-        name: str,
-        *,
-        timeout: float | None = None,
-    ) -> Deleted:
+    async def delete_credential(self, organization_id: str, name: str, *, timeout: float | None = None) -> Deleted:
         """Delete a credential."""
         call = Call(
             "DELETE",
@@ -1543,13 +1262,7 @@ class AsyncOperations(AsyncTransport):
         reply: Member = await self._json(call)
         return reply
 
-    async def remove_member(
-        self,
-        organization_id: str,
-        member_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Deleted:
+    async def remove_member(self, organization_id: str, member_id: str, *, timeout: float | None = None) -> Deleted:
         """Remove a member. The person's sign-ins, sign-in links and device keys end immediately."""
         call = Call(
             "DELETE",
@@ -1628,142 +1341,57 @@ class AsyncOperations(AsyncTransport):
         reply: Deleted = await self._json(call)
         return reply
 
-    async def get_me(
-        self,
-        *,
-        timeout: float | None = None,
-    ) -> Me:
+    async def get_me(self, *, timeout: float | None = None) -> Me:
         """Get the caller's organization and, if the caller is a person, the member."""
-        call = Call(
-            "GET",
-            "/v1/me",
-            timeout=timeout,
-        )
+        call = Call("GET", "/v1/me", timeout=timeout)
         reply: Me = await self._json(call)
         return reply
 
-    async def sign_out(
-        self,
-        *,
-        timeout: float | None = None,
-    ) -> SignedOut:
+    async def sign_out(self, *, timeout: float | None = None) -> SignedOut:
         """End the sign-in that this request uses: a browser's cookie, or the key of a person's device."""
-        call = Call(
-            "DELETE",
-            "/v1/me/sign-in",
-            timeout=timeout,
-        )
+        call = Call("DELETE", "/v1/me/sign-in", timeout=timeout)
         reply: SignedOut = await self._json(call)
         return reply
 
-    async def sign_in_with_key(
-        self,
-        *,
-        timeout: float | None = None,
-    ) -> SignedIn:
+    async def sign_in_with_key(self, *, timeout: float | None = None) -> SignedIn:
         """Sign this browser in with the key of this request. The reply sets the cookie; it ends with the key, or after 30 days."""
-        call = Call(
-            "POST",
-            "/v1/me/sign-in",
-            timeout=timeout,
-        )
+        call = Call("POST", "/v1/me/sign-in", timeout=timeout)
         reply: SignedIn = await self._json(call)
         return reply
 
-    async def create_key_sign_in_link(
-        self,
-        *,
-        timeout: float | None = None,
-    ) -> KeySignInLink:
+    async def create_key_sign_in_link(self, *, timeout: float | None = None) -> KeySignInLink:
         """Create a link that signs a browser in with the key of this request, once, within ten minutes."""
-        call = Call(
-            "POST",
-            "/v1/me/sign-in-link",
-            timeout=timeout,
-        )
+        call = Call("POST", "/v1/me/sign-in-link", timeout=timeout)
         reply: KeySignInLink = await self._json(call)
         return reply
 
-    async def get_device_request(
-        self,
-        *,
-        user_code: str,
-        timeout: float | None = None,
-    ) -> DeviceRequest:
+    async def get_device_request(self, *, user_code: str, timeout: float | None = None) -> DeviceRequest:
         """Get the command-line sign-in that waits with this code. For signed-in people."""
-        call = Call(
-            "GET",
-            "/v1/me/device",
-            query={"user_code": user_code},
-            timeout=timeout,
-        )
+        call = Call("GET", "/v1/me/device", query={"user_code": user_code}, timeout=timeout)
         reply: DeviceRequest = await self._json(call)
         return reply
 
-    async def decide_device_request(
-        self,
-        body: DecideDeviceRequest,
-        *,
-        timeout: float | None = None,
-    ) -> DeviceDecided:
+    async def decide_device_request(self, body: DecideDeviceRequest, *, timeout: float | None = None) -> DeviceDecided:
         """Approve or deny the command-line sign-in that waits with this code. For signed-in people."""
-        call = Call(
-            "POST",
-            "/v1/me/device",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("POST", "/v1/me/device", json=body, timeout=timeout)
         reply: DeviceDecided = await self._json(call)
         return reply
 
-    async def open_sign_in_link(
-        self,
-        body: OpenLinkRequest,
-        *,
-        timeout: float | None = None,
-    ) -> SignedIn:
+    async def open_sign_in_link(self, body: OpenLinkRequest, *, timeout: float | None = None) -> SignedIn:
         """Open an invitation or a sign-in link, once. The reply sets the cookie that signs the browser in."""
-        call = Call(
-            "POST",
-            "/v1/auth/link",
-            json=body,
-            timeout=timeout,
-            keyless=True,
-        )
+        call = Call("POST", "/v1/auth/link", json=body, timeout=timeout, keyless=True)
         reply: SignedIn = await self._json(call)
         return reply
 
-    async def start_device(
-        self,
-        body: StartDeviceRequest,
-        *,
-        timeout: float | None = None,
-    ) -> DeviceStarted:
+    async def start_device(self, body: StartDeviceRequest, *, timeout: float | None = None) -> DeviceStarted:
         """Start a command-line sign-in (RFC 8628)."""
-        call = Call(
-            "POST",
-            "/v1/auth/device",
-            json=body,
-            timeout=timeout,
-            keyless=True,
-        )
+        call = Call("POST", "/v1/auth/device", json=body, timeout=timeout, keyless=True)
         reply: DeviceStarted = await self._json(call)
         return reply
 
-    async def poll_device(
-        self,
-        body: PollDeviceRequest,
-        *,
-        timeout: float | None = None,
-    ) -> DevicePolled:
+    async def poll_device(self, body: PollDeviceRequest, *, timeout: float | None = None) -> DevicePolled:
         """Ask whether the person has decided. The first request after the approval returns the key."""
-        call = Call(
-            "POST",
-            "/v1/auth/device/token",
-            json=body,
-            timeout=timeout,
-            keyless=True,
-        )
+        call = Call("POST", "/v1/auth/device/token", json=body, timeout=timeout, keyless=True)
         reply: DevicePolled = await self._json(call)
         return reply
 
@@ -1797,12 +1425,7 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> AppDecided:
         """Approve or deny what an app asks for. For signed-in people."""
-        call = Call(
-            "POST",
-            "/v1/me/app-authorization",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("POST", "/v1/me/app-authorization", json=body, timeout=timeout)
         reply: AppDecided = await self._json(call)
         return reply
 
@@ -1814,42 +1437,19 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> Page[ConnectedApp]:
         """List the apps that the caller has connected, newest first."""
-        call = Call(
-            "GET",
-            "/v1/me/apps",
-            query={"limit": limit, "after": after},
-            timeout=timeout,
-        )
+        call = Call("GET", "/v1/me/apps", query={"limit": limit, "after": after}, timeout=timeout)
         reply: Page[ConnectedApp] = await self._json(call)
         return reply
 
-    async def disconnect_app(
-        self,
-        api_key_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Deleted:
+    async def disconnect_app(self, api_key_id: str, *, timeout: float | None = None) -> Deleted:
         """Disconnect an app of the caller. Its tokens stop working immediately."""
-        call = Call(
-            "DELETE",
-            f"/v1/me/apps/{segment(api_key_id)}",
-            timeout=timeout,
-        )
+        call = Call("DELETE", f"/v1/me/apps/{segment(api_key_id)}", timeout=timeout)
         reply: Deleted = await self._json(call)
         return reply
 
-    async def get_organization(
-        self,
-        organization_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Organization:
+    async def get_organization(self, organization_id: str, *, timeout: float | None = None) -> Organization:
         """Get an organization and its limits."""
-        call = Call(
-            "GET",
-            f"/v1/organizations/{segment(organization_id)}",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/organizations/{segment(organization_id)}", timeout=timeout)
         reply: Organization = await self._json(call)
         return reply
 
@@ -1861,27 +1461,13 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> Organization:
         """Set an organization's limits. Absent fields keep their values."""
-        call = Call(
-            "PATCH",
-            f"/v1/organizations/{segment(organization_id)}",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("PATCH", f"/v1/organizations/{segment(organization_id)}", json=body, timeout=timeout)
         reply: Organization = await self._json(call)
         return reply
 
-    async def delete_organization(
-        self,
-        organization_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Deleted:
+    async def delete_organization(self, organization_id: str, *, timeout: float | None = None) -> Deleted:
         """Delete an organization and everything that it owns. Its keys end immediately; its audit log is kept."""
-        call = Call(
-            "DELETE",
-            f"/v1/organizations/{segment(organization_id)}",
-            timeout=timeout,
-        )
+        call = Call("DELETE", f"/v1/organizations/{segment(organization_id)}", timeout=timeout)
         reply: Deleted = await self._json(call)
         return reply
 
@@ -1903,17 +1489,9 @@ class AsyncOperations(AsyncTransport):
         reply: Page[AuditEntry] = await self._json(call)
         return reply
 
-    async def get_operator_health(
-        self,
-        *,
-        timeout: float | None = None,
-    ) -> OperatorHealth:
+    async def get_operator_health(self, *, timeout: float | None = None) -> OperatorHealth:
         """Check the installation. Reads every table; do not use it as a health probe."""
-        call = Call(
-            "GET",
-            "/v1/operator/health",
-            timeout=timeout,
-        )
+        call = Call("GET", "/v1/operator/health", timeout=timeout)
         reply: OperatorHealth = await self._json(call)
         return reply
 
@@ -1935,19 +1513,9 @@ class AsyncOperations(AsyncTransport):
         reply: StoreCheck = await self._json(call)
         return reply
 
-    async def reseal_secrets(
-        self,
-        body: ResealRequest | None = None,
-        *,
-        timeout: float | None = None,
-    ) -> Resealed:
+    async def reseal_secrets(self, body: ResealRequest | None = None, *, timeout: float | None = None) -> Resealed:
         """Encrypt stored secrets again with the current master key, in steps. Can be repeated."""
-        call = Call(
-            "POST",
-            "/v1/operator/reseal",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("POST", "/v1/operator/reseal", json=body, timeout=timeout)
         reply: Resealed = await self._json(call)
         return reply
 
@@ -1995,22 +1563,11 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> Budget:
         """Set a budget: what the turns of an organization, an agent or a session may use per period. When it is used up, messages wait; they continue when you raise it or the next period starts."""
-        call = Call(
-            "PUT",
-            f"/v1/organizations/{segment(organization_id)}/budgets",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("PUT", f"/v1/organizations/{segment(organization_id)}/budgets", json=body, timeout=timeout)
         reply: Budget = await self._json(call)
         return reply
 
-    async def delete_budget(
-        self,
-        organization_id: str,
-        budget_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Deleted:
+    async def delete_budget(self, organization_id: str, budget_id: str, *, timeout: float | None = None) -> Deleted:
         """Delete a budget. Messages that waited for it continue. Only operators delete budgets that operators set."""
         call = Call(
             "DELETE",
@@ -2020,62 +1577,27 @@ class AsyncOperations(AsyncTransport):
         reply: Deleted = await self._json(call)
         return reply
 
-    async def get_platform_stop(
-        self,
-        *,
-        timeout: float | None = None,
-    ) -> PlatformStop:
+    async def get_platform_stop(self, *, timeout: float | None = None) -> PlatformStop:
         """Get whether operators have stopped all turns."""
-        call = Call(
-            "GET",
-            "/v1/operator/stop",
-            timeout=timeout,
-        )
+        call = Call("GET", "/v1/operator/stop", timeout=timeout)
         reply: PlatformStop = await self._json(call)
         return reply
 
-    async def stop_platform(
-        self,
-        body: StopPlatformRequest,
-        *,
-        timeout: float | None = None,
-    ) -> PlatformStop:
+    async def stop_platform(self, body: StopPlatformRequest, *, timeout: float | None = None) -> PlatformStop:
         """Stop all organizations from starting turns. Running turns finish; messages are accepted and wait."""
-        call = Call(
-            "PUT",
-            "/v1/operator/stop",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("PUT", "/v1/operator/stop", json=body, timeout=timeout)
         reply: PlatformStop = await self._json(call)
         return reply
 
-    async def resume_platform(
-        self,
-        *,
-        timeout: float | None = None,
-    ) -> Deleted:
+    async def resume_platform(self, *, timeout: float | None = None) -> Deleted:
         """Allow turns to start again."""
-        call = Call(
-            "DELETE",
-            "/v1/operator/stop",
-            timeout=timeout,
-        )
+        call = Call("DELETE", "/v1/operator/stop", timeout=timeout)
         reply: Deleted = await self._json(call)
         return reply
 
-    async def get_egress(
-        self,
-        organization_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Egress:
+    async def get_egress(self, organization_id: str, *, timeout: float | None = None) -> Egress:
         """Get the hosts that the organization's agents can connect to."""
-        call = Call(
-            "GET",
-            f"/v1/organizations/{segment(organization_id)}/egress",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/organizations/{segment(organization_id)}/egress", timeout=timeout)
         reply: Egress = await self._json(call)
         return reply
 
@@ -2087,27 +1609,13 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> Egress:
         """Set which hosts the organization's agents may connect to, from their next turns on. Operators' rules are stored separately, and the organization cannot change them: both must allow a host."""
-        call = Call(
-            "PUT",
-            f"/v1/organizations/{segment(organization_id)}/egress",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("PUT", f"/v1/organizations/{segment(organization_id)}/egress", json=body, timeout=timeout)
         reply: Egress = await self._json(call)
         return reply
 
-    async def delete_egress(
-        self,
-        organization_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Egress:
+    async def delete_egress(self, organization_id: str, *, timeout: float | None = None) -> Egress:
         """Remove the rules: an operator's key removes the operators' rules, an admin key the organization's own."""
-        call = Call(
-            "DELETE",
-            f"/v1/organizations/{segment(organization_id)}/egress",
-            timeout=timeout,
-        )
+        call = Call("DELETE", f"/v1/organizations/{segment(organization_id)}/egress", timeout=timeout)
         reply: Egress = await self._json(call)
         return reply
 
@@ -2118,11 +1626,7 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> AnswerRecordingSetting:
         """Get whether answers of models may be recorded."""
-        call = Call(
-            "GET",
-            f"/v1/organizations/{segment(organization_id)}/answer-recording",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/organizations/{segment(organization_id)}/answer-recording", timeout=timeout)
         reply: AnswerRecordingSetting = await self._json(call)
         return reply
 
@@ -2134,45 +1638,19 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> AnswerRecordingSetting:
         """Set whether answers of models may be recorded, from the next attempt of each message on. Answers that are recorded already stay until their message ends."""
-        call = Call(
-            "PUT",
-            f"/v1/organizations/{segment(organization_id)}/answer-recording",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("PUT", f"/v1/organizations/{segment(organization_id)}/answer-recording", json=body, timeout=timeout)
         reply: AnswerRecordingSetting = await self._json(call)
         return reply
 
-    async def get_usage(
-        self,
-        organization_id: str,
-        *,
-        days: int | None = None,
-        timeout: float | None = None,
-    ) -> Usage:
+    async def get_usage(self, organization_id: str, *, days: int | None = None, timeout: float | None = None) -> Usage:
         """Get what the organization's turns used on the last days, what it stores, and what holds its sessions back."""
-        call = Call(
-            "GET",
-            f"/v1/organizations/{segment(organization_id)}/usage",
-            query={"days": days},
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/organizations/{segment(organization_id)}/usage", query={"days": days}, timeout=timeout)
         reply: Usage = await self._json(call)
         return reply
 
-    async def get_overview(
-        self,
-        *,
-        days: int | None = None,
-        timeout: float | None = None,
-    ) -> Overview:
+    async def get_overview(self, *, days: int | None = None, timeout: float | None = None) -> Overview:
         """Get the organization's turns, failures, durations, tokens and costs by day, what runs now, and what waits for a person."""
-        call = Call(
-            "GET",
-            "/v1/overview",
-            query={"days": days},
-            timeout=timeout,
-        )
+        call = Call("GET", "/v1/overview", query={"days": days}, timeout=timeout)
         reply: Overview = await self._json(call)
         return reply
 
@@ -2184,56 +1662,25 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> AgentUsage:
         """Get an agent's failures, durations and tokens of the last days."""
-        call = Call(
-            "GET",
-            f"/v1/agents/{segment(agent_id)}/usage",
-            query={"days": days},
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/agents/{segment(agent_id)}/usage", query={"days": days}, timeout=timeout)
         reply: AgentUsage = await self._json(call)
         return reply
 
-    async def get_session_cost(
-        self,
-        session_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> SessionCost:
+    async def get_session_cost(self, session_id: str, *, timeout: float | None = None) -> SessionCost:
         """Get what a session's turns used, without its deleted and copied messages."""
-        call = Call(
-            "GET",
-            f"/v1/costs/sessions/{segment(session_id)}",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/costs/sessions/{segment(session_id)}", timeout=timeout)
         reply: SessionCost = await self._json(call)
         return reply
 
-    async def get_fleet(
-        self,
-        *,
-        timeout: float | None = None,
-    ) -> Fleet:
+    async def get_fleet(self, *, timeout: float | None = None) -> Fleet:
         """Get which organizations wait, which turns run, and the workers. Reads only what waits and runs, so you can poll it."""
-        call = Call(
-            "GET",
-            "/v1/operator/fleet",
-            timeout=timeout,
-        )
+        call = Call("GET", "/v1/operator/fleet", timeout=timeout)
         reply: Fleet = await self._json(call)
         return reply
 
-    async def get_agent_webhook(
-        self,
-        agent_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> AgentWebhook:
+    async def get_agent_webhook(self, agent_id: str, *, timeout: float | None = None) -> AgentWebhook:
         """Get an agent's webhook in the hosted service's form: the organization's endpoint for this agent."""
-        call = Call(
-            "GET",
-            f"/v1/agents/{segment(agent_id)}/webhook",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/agents/{segment(agent_id)}/webhook", timeout=timeout)
         reply: AgentWebhook = await self._json(call)
         return reply
 
@@ -2245,27 +1692,13 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> AgentWebhook:
         """Set an agent's webhook: create its endpoint, or change and enable the existing one."""
-        call = Call(
-            "PUT",
-            f"/v1/agents/{segment(agent_id)}/webhook",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("PUT", f"/v1/agents/{segment(agent_id)}/webhook", json=body, timeout=timeout)
         reply: AgentWebhook = await self._json(call)
         return reply
 
-    async def delete_agent_webhook(
-        self,
-        agent_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> AgentWebhook:
+    async def delete_agent_webhook(self, agent_id: str, *, timeout: float | None = None) -> AgentWebhook:
         """Delete an agent's webhook endpoint, if it has one."""
-        call = Call(
-            "DELETE",
-            f"/v1/agents/{segment(agent_id)}/webhook",
-            timeout=timeout,
-        )
+        call = Call("DELETE", f"/v1/agents/{segment(agent_id)}/webhook", timeout=timeout)
         reply: AgentWebhook = await self._json(call)
         return reply
 
@@ -2475,28 +1908,13 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> Schedule:
         """Send a message at set times: to a new session of an agent each time, or always to one session."""
-        call = Call(
-            "POST",
-            "/v1/schedules",
-            json=body,
-            idempotency_key=idempotency_key or new_key(),
-            timeout=timeout,
-        )
+        call = Call("POST", "/v1/schedules", json=body, idempotency_key=idempotency_key or new_key(), timeout=timeout)
         reply: Schedule = await self._json(call)
         return reply
 
-    async def get_schedule(
-        self,
-        schedule_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Schedule:
+    async def get_schedule(self, schedule_id: str, *, timeout: float | None = None) -> Schedule:
         """Get a schedule."""
-        call = Call(
-            "GET",
-            f"/v1/schedules/{segment(schedule_id)}",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/schedules/{segment(schedule_id)}", timeout=timeout)
         reply: Schedule = await self._json(call)
         return reply
 
@@ -2508,27 +1926,13 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> Schedule:
         """Change a schedule, or pause and resume it with `status`. Absent fields keep their values. Due times that passed during a pause are not made up for."""
-        call = Call(
-            "PATCH",
-            f"/v1/schedules/{segment(schedule_id)}",
-            json=body,
-            timeout=timeout,
-        )
+        call = Call("PATCH", f"/v1/schedules/{segment(schedule_id)}", json=body, timeout=timeout)
         reply: Schedule = await self._json(call)
         return reply
 
-    async def delete_schedule(
-        self,
-        schedule_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Deleted:
+    async def delete_schedule(self, schedule_id: str, *, timeout: float | None = None) -> Deleted:
         """Delete a schedule and its firings. Messages that it sent continue."""
-        call = Call(
-            "DELETE",
-            f"/v1/schedules/{segment(schedule_id)}",
-            timeout=timeout,
-        )
+        call = Call("DELETE", f"/v1/schedules/{segment(schedule_id)}", timeout=timeout)
         reply: Deleted = await self._json(call)
         return reply
 
@@ -2588,19 +1992,9 @@ class AsyncOperations(AsyncTransport):
         reply: TriggerCreated = await self._json(call)
         return reply
 
-    async def get_trigger(
-        self,
-        agent_id: str,
-        trigger_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Trigger:
+    async def get_trigger(self, agent_id: str, trigger_id: str, *, timeout: float | None = None) -> Trigger:
         """Get a trigger, without its URL and secret."""
-        call = Call(
-            "GET",
-            f"/v1/agents/{segment(agent_id)}/triggers/{segment(trigger_id)}",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/agents/{segment(agent_id)}/triggers/{segment(trigger_id)}", timeout=timeout)
         reply: Trigger = await self._json(call)
         return reply
 
@@ -2622,19 +2016,9 @@ class AsyncOperations(AsyncTransport):
         reply: Trigger = await self._json(call)
         return reply
 
-    async def delete_trigger(
-        self,
-        agent_id: str,
-        trigger_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> Deleted:
+    async def delete_trigger(self, agent_id: str, trigger_id: str, *, timeout: float | None = None) -> Deleted:
         """Delete a trigger. Its URL stops working at once; its sessions and messages stay."""
-        call = Call(
-            "DELETE",
-            f"/v1/agents/{segment(agent_id)}/triggers/{segment(trigger_id)}",
-            timeout=timeout,
-        )
+        call = Call("DELETE", f"/v1/agents/{segment(agent_id)}/triggers/{segment(trigger_id)}", timeout=timeout)
         reply: Deleted = await self._json(call)
         return reply
 
@@ -2666,13 +2050,7 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> TriggerReceipt:
         """Send an event to a trigger: 202 if it sends a message, 200 if it came before or is ignored. The answer does not wait for the agent."""
-        call = Call(
-            "POST",
-            f"/v1/triggers/{segment(trigger_token)}",
-            json=body,
-            timeout=timeout,
-            keyless=True,
-        )
+        call = Call("POST", f"/v1/triggers/{segment(trigger_token)}", json=body, timeout=timeout, keyless=True)
         reply: TriggerReceipt = await self._json(call)
         return reply
 
@@ -2702,27 +2080,13 @@ class AsyncOperations(AsyncTransport):
         timeout: float | None = None,
     ) -> Page[SessionBatchSummary]:
         """List batches, newest first, without the outcome of their messages."""
-        call = Call(
-            "GET",
-            "/v1/session-batches",
-            query={"limit": limit, "after": after},
-            timeout=timeout,
-        )
+        call = Call("GET", "/v1/session-batches", query={"limit": limit, "after": after}, timeout=timeout)
         reply: Page[SessionBatchSummary] = await self._json(call)
         return reply
 
-    async def get_session_batch(
-        self,
-        session_batch_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> SessionBatch:
+    async def get_session_batch(self, session_batch_id: str, *, timeout: float | None = None) -> SessionBatch:
         """Get a batch, with the number of its first messages by status."""
-        call = Call(
-            "GET",
-            f"/v1/session-batches/{segment(session_batch_id)}",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/session-batches/{segment(session_batch_id)}", timeout=timeout)
         reply: SessionBatch = await self._json(call)
         return reply
 
@@ -2745,31 +2109,13 @@ class AsyncOperations(AsyncTransport):
         reply: Page[BatchSession] = await self._json(call)
         return reply
 
-    async def get_batch_results(
-        self,
-        session_batch_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> AsyncBody:
+    async def get_batch_results(self, session_batch_id: str, *, timeout: float | None = None) -> AsyncBody:
         """Get a batch's results as JSON lines, in the order of the request: prompt, status, answer, error, duration. A retried message has the result of its newest retry."""
-        call = Call(
-            "GET",
-            f"/v1/session-batches/{segment(session_batch_id)}/results",
-            timeout=timeout,
-        )
+        call = Call("GET", f"/v1/session-batches/{segment(session_batch_id)}/results", timeout=timeout)
         return await self._content(call)
 
-    async def cancel_session_batch(
-        self,
-        session_batch_id: str,
-        *,
-        timeout: float | None = None,
-    ) -> SessionBatch:
+    async def cancel_session_batch(self, session_batch_id: str, *, timeout: float | None = None) -> SessionBatch:
         """Cancel the first messages of a batch that have not ended: queued ones immediately, running ones when their turns stop."""
-        call = Call(
-            "POST",
-            f"/v1/session-batches/{segment(session_batch_id)}/cancel",
-            timeout=timeout,
-        )
+        call = Call("POST", f"/v1/session-batches/{segment(session_batch_id)}/cancel", timeout=timeout)
         reply: SessionBatch = await self._json(call)
         return reply

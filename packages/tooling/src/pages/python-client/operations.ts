@@ -1,4 +1,4 @@
-// Each operation of the OpenAPI document as a Python method, once for the blocking client and once for the async one.
+// Each operation of the OpenAPI document as a method of the asynchronous Python client.
 
 import { componentOf, isSwitch, type Operation, type Parameter, type Place } from "../api-document.ts";
 import type { PythonTypes } from "./types.ts";
@@ -28,7 +28,7 @@ const argumentName = (name: string): string =>
   snake(name.replace(/-([A-Za-z])/g, (_, letter: string) => `_${letter}`).toLowerCase());
 
 /** Returns the method's text, indented for its class. */
-export function methodOf(place: Place, types: PythonTypes, isAsync: boolean): string {
+export function methodOf(place: Place, types: PythonTypes): string {
   const { operation } = place;
   const parameters = operation.parameters ?? [];
   const path = parameters.filter((one) => one.in === "path").map((one) => ({ name: one.name, type: "str" }));
@@ -47,15 +47,12 @@ export function methodOf(place: Place, types: PythonTypes, isAsync: boolean): st
     ...others.filter((one) => one.fallback !== undefined),
   ];
   const signature = [...positional, "*", ...[...keywords, ...extra].map(renderArgument)];
-  const result = resultType(reading, type, isAsync);
-  const head = `    ${isAsync && reading !== "events" ? "async def" : "def"} ${snake(operation.operationId)}(`;
+  const head = `    ${reading === "events" ? "def" : "async def"} ${snake(operation.operationId)}`;
   return [
-    head,
-    ...signature.map((argument) => `        ${argument},`),
-    `    ) -> ${result}:`,
+    `${head}${inBrackets(signature, "    ", head.length + `) -> ${type}:`.length)} -> ${type}:`,
     `        """${operation.summary.replaceAll("\\", "\\\\")}"""`,
     `        call = ${callOf(place, body)}`,
-    ...resultLines(reading, type, `${isAsync && reading !== "events" ? "await " : ""}${readerOf(reading, operation)}`),
+    ...resultLines(reading, type, readerOf(reading, operation)),
     "",
   ].join("\n");
 }
@@ -94,13 +91,8 @@ function replyOf({ operationId, responses }: Operation, types: PythonTypes): [Re
     const name = operationId[0]?.toUpperCase() + operationId.slice(1);
     return ["json", types.expression(schema ?? {}, `${name}Reply`)];
   }
-  if (kind === events) return ["events", "AnyStreamedEvent"];
-  return kind === "text/plain" ? ["text", "str"] : ["content", "Body"];
-}
-
-function resultType(reading: Reading, type: string, isAsync: boolean): string {
-  if (reading === "events") return `${isAsync ? "AsyncIterator" : "Iterator"}[${type}]`;
-  return reading === "content" && isAsync ? "AsyncBody" : type;
+  if (kind === events) return ["events", "AsyncIterator[AnyStreamedEvent]"];
+  return kind === "text/plain" ? ["text", "str"] : ["content", "AsyncBody"];
 }
 
 /** Parsed JSON has any type; here it gets the document's type. */
@@ -112,11 +104,11 @@ function resultLines(reading: Reading, type: string, read: string): string[] {
 function readerOf(reading: Reading, { operationId }: Operation): string {
   switch (reading) {
     case "json":
-      return `self._json(call)`;
+      return "await self._json(call)";
     case "text":
-      return "self._text(call)";
+      return "await self._text(call)";
     case "content":
-      return "self._content(call)";
+      return "await self._content(call)";
     case "events":
       return `self._events(call, ${JSON.stringify(operationId)})`;
   }
@@ -144,5 +136,12 @@ function callOf({ method, path, operation }: Place, body: readonly Argument[]): 
     ...(answersLate.includes(operation.operationId) ? ["waits=True"] : []),
     ...(operation.security?.length === 0 ? ["keyless=True"] : []),
   ];
-  return `Call(\n${fields.map((field) => `            ${field},`).join("\n")}\n        )`;
+  return `Call${inBrackets(fields, "        ", "        call = Call".length)}`;
+}
+
+/** Returns a list in round brackets: on one line if it fits beside `others` characters, else a line per item. */
+function inBrackets(items: readonly string[], indentation: string, others: number): string {
+  const flat = `(${items.join(", ")})`;
+  if (others + flat.length <= 120) return flat;
+  return `(\n${items.map((item) => `${indentation}    ${item},`).join("\n")}\n${indentation})`;
 }

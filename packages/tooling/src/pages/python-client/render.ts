@@ -1,10 +1,9 @@
 // The generated half of the Python client, from the document that the API serves. If the client lacks an operation,
-// this text differs from the committed one.
+// this text differs from the committed one. The blocking methods are derived from these when the wheel is built.
 
 import { readApiDocument } from "../api-document.ts";
 import { methodOf } from "./operations.ts";
 import { streamsModule } from "./streams.ts";
-import { blockingTransport } from "./transport.ts";
 import { pythonTypes } from "./types.ts";
 
 const folder = "packages/client-python/src/dari_client/generated";
@@ -14,15 +13,11 @@ const origin = "Generated from the platform's OpenAPI document; not edited by ha
 export function renderPythonClient(): Record<string, string> {
   const { places, schemas } = readApiDocument();
   const types = pythonTypes(schemas);
-  const blocking = places.map((place) => methodOf(place, types, false));
-  const waiting = places.map((place) => methodOf(place, types, true));
   return {
     [`${folder}/__init__.py`]: `"""${origin}"""\n`,
     [`${folder}/models.py`]: modelsModule(types.classes()),
     [`${folder}/streams.py`]: streamsModule(schemas, types, origin),
-    [`${folder}/transport.py`]: blockingTransport(),
-    [`${folder}/operations.py`]: operationsModule("Operations", "SyncTransport", blocking),
-    [`${folder}/async_operations.py`]: operationsModule("AsyncOperations", "AsyncTransport", waiting),
+    [`${folder}/async_operations.py`]: operationsModule(places.map((place) => methodOf(place, types))),
   };
 }
 
@@ -56,22 +51,21 @@ class Page(TypedDict, Generic[Row]):
 ${classes}`;
 }
 
-function operationsModule(name: string, base: string, methods: readonly string[]): string {
-  const isAsync = base === "AsyncTransport";
+function operationsModule(methods: readonly string[]): string {
   return `"""One method for each operation of the platform. ${origin}"""
 
 from __future__ import annotations
 
-from collections.abc import ${isAsync ? "AsyncIterator" : "Iterator"}, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
+from .._async_transport import AsyncBody, AsyncTransport
 from .._call import Call, Content, by_metadata, new_key, segment
-from ${isAsync ? ".._async_transport import AsyncBody" : ".transport import Body"}, ${base}
-from .models import *  # noqa: F403
-from .streams import AnyStreamedEvent
+from ..generated.models import *  # noqa: F403
+from ..generated.streams import AnyStreamedEvent
 
 
-class ${name}(${base}):
+class AsyncOperations(AsyncTransport):
     """Calls by name. They raise \`ApiError\` for refusals, \`UnreachableError\` when the platform is not reached."""
 
 ${methods.join("\n")}`;

@@ -2,20 +2,23 @@
 // operator opened. Gets the connections that programs in the sandbox make, and connects them only if the policy allows
 // it.
 
+import type { Socket as UdpSocket } from "node:dgram";
 import { isIPv4, Server, type Socket } from "node:net";
 import { decideEgress, type EgressPolicy } from "@dari/network";
-import type { SandboxServer } from "../launch.ts";
-import { createAuthority, type Authority } from "./authority.ts";
-import { forward } from "./forward.ts";
+import { createAuthority, type Authority } from "./secrets/create-authority.ts";
+import { forward } from "./http/forward-connection.ts";
 import { createDeclaredModels, type DeclaredModels } from "./models/declared-models.ts";
 import { createModelMeter, type ModelMeter } from "./models/model-meter.ts";
-import { serveNames } from "./name-server.ts";
-import { createNameTable, isNameAddress, type NameTable } from "./name-table.ts";
-import { createProxy } from "./proxy.ts";
-import type { EgressSecret } from "./substitute.ts";
-import { createTerminator, type ModelRules } from "./terminator.ts";
+import { serveNames } from "./names/serve-names.ts";
+import { createNameTable, isNameAddress, type NameTable } from "./names/name-table.ts";
+import { createProxy } from "./http/create-proxy.ts";
+import type { EgressSecret } from "./secrets/substitute-secrets.ts";
+import { createTerminator, type ModelRules } from "./http/terminate-tls.ts";
 import { createTraffic, type EgressOptions } from "./traffic.ts";
-import { removeTrust, trustEnvironment, writeTrust } from "./trust.ts";
+import { removeTrust, trustEnvironment, writeTrust } from "./secrets/write-trust.ts";
+
+/** A listening socket, or a UDP socket that gets queries. */
+export type EgressServer = Server | UdpSocket;
 
 export interface Egress {
   /** Loopback ports to listen on inside the sandbox. */
@@ -29,7 +32,7 @@ export interface Egress {
   /** The names that the program has asked for. */
   readonly names: NameTable;
   /** Serves connections to `port` in the sandbox, or queries for names. */
-  serve(port: number, server: SandboxServer): void;
+  serve(port: number, server: EgressServer): void;
   /** Ends a turn, after which another may follow: reports bytes and tokens so far, and counts from zero again. */
   settle(): void;
   /** Closes every connection. Idempotent. */
@@ -96,7 +99,7 @@ export function openEgress(
   const identity = { authority: trust?.authority, trusted };
   const terminator = createTerminator(traffic, secrets, identity, modelRules(options, meter, declared));
   const proxy = createProxy(traffic, terminator);
-  const servers = new Set<SandboxServer>();
+  const servers = new Set<EgressServer>();
   let isClosed = false;
 
   /** Connects a client to what it named: the kernel shows that as our address and port. `port`: the server's. */

@@ -3,13 +3,14 @@
 
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
-import { openEgress, proxyPort } from "../src/egress/egress.ts";
-import type { EgressOptions, EgressRecord } from "../src/index.ts";
+import { listening } from "@dari/testkit";
+import { openEgress, proxyPort } from "../src/open-egress.ts";
+import type { EgressOptions, EgressRecord } from "../src/traffic.ts";
 
 export interface RawProxy {
   readonly records: readonly EgressRecord[];
@@ -46,11 +47,6 @@ export async function openRawProxy(options: EgressOptions): Promise<RawProxy> {
       rmSync(slotDir, { recursive: true, force: true });
     },
   };
-}
-
-export async function listening(server: Server): Promise<number> {
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  return (server.address() as AddressInfo).port;
 }
 
 /** Returns everything received until the other end closes. */

@@ -15,17 +15,17 @@ import { pipeline, type Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import type { ModelScheme } from "@dari/domain";
 import { normalizeHost } from "@dari/network";
-import type { Authority } from "./authority.ts";
-import type { DeclaredModels } from "./models/declared-models.ts";
-import { isModelHost, type ModelCall } from "./models/known-models.ts";
-import { passGate, type AdmittedRequest, type ModelGate, type WaitingRequests } from "./models/model-gate.ts";
-import { splitHost, type ModelExchange, type ModelMeter } from "./models/model-meter.ts";
-import type { AnswerJournal } from "./models/answer-journal.ts";
-import { passJournal, type JournalledRequest } from "./models/use-journal.ts";
-import { sendAnswer, relayResponse, requestHeaders, withoutHeaders } from "./relay.ts";
-import { insertSecrets, nameSecrets, secretsForHost, type EgressSecret } from "./substitute.ts";
-import type { Target, Traffic } from "./traffic.ts";
-import { alpn, closeTogether, OneConnection, verify } from "./upstream.ts";
+import type { Authority } from "../secrets/create-authority.ts";
+import type { DeclaredModels } from "../models/declared-models.ts";
+import { isModelHost, type ModelCall } from "../models/known-models.ts";
+import { passGate, type AdmittedRequest, type ModelGate, type WaitingRequests } from "../models/model-gate.ts";
+import { splitHost, type ModelExchange, type ModelMeter } from "../models/model-meter.ts";
+import type { AnswerJournal } from "../models/answer-journal.ts";
+import { passJournal, type JournalledRequest } from "../models/use-journal.ts";
+import { sendAnswer, relayResponse, requestHeaders, withoutHeaders } from "./relay-response.ts";
+import { insertSecrets, nameSecrets, secretsForHost, type EgressSecret } from "../secrets/substitute-secrets.ts";
+import type { Target, Traffic } from "../traffic.ts";
+import { alpn, closeTogether, OneConnection, verify } from "./connect-upstream.ts";
 
 export interface Terminator {
   /** Returns whether connections to the target are read here. */

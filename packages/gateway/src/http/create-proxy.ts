@@ -5,9 +5,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { EgressRefusedError, publicReason } from "@dari/network";
-import { sendAnswer, relayResponse, requestHeaders, withoutHeaders } from "./relay.ts";
-import type { Terminator } from "./terminator.ts";
-import type { Target, Traffic } from "./traffic.ts";
+import { sendAnswer, relayResponse, requestHeaders, withoutHeaders } from "./relay-response.ts";
+import type { Terminator } from "./terminate-tls.ts";
+import type { Target, Traffic } from "../traffic.ts";
 
 /** Creates the proxy. `terminator`: handles the connections that the proxy reads. */
 export function createProxy(traffic: Traffic, terminator: Terminator): Server {

@@ -8,7 +8,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { pipeline } from "node:stream";
-import type { Traffic } from "./traffic.ts";
+import type { Traffic } from "../traffic.ts";
 
 /** Headers that apply to one connection only, and are not forwarded. The proxy answers `Expect`, and drops trailers. */
 const connectionHeaders = ["connection", "keep-alive", "upgrade", "trailer"];

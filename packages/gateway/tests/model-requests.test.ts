@@ -8,10 +8,10 @@ import { syncBuiltinESMExports } from "node:module";
 import type { Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { parseEgressHost, Redacted } from "@dari/domain";
-import { waitUntil } from "@dari/testkit";
-import { createAuthority } from "../src/egress/authority.ts";
+import { listening, waitUntil } from "@dari/testkit";
+import { createAuthority } from "../src/secrets/create-authority.ts";
 import type { ModelRequest, ModelResult } from "../src/index.ts";
-import { answerTo, listening, openRawProxy, written, type RawProxy } from "./egress-fixture.ts";
+import { answerTo, openRawProxy, written, type RawProxy } from "./raw-proxy.ts";
 import { answerExamples } from "./model-answers.ts";
 
 /** Known hosts of models, which are this machine here. */

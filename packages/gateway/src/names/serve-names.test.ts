@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { randomBytes } from "node:crypto";
-import { answerQuery } from "./name-server.ts";
+import { answerQuery } from "./serve-names.ts";
 import { createNameTable } from "./name-table.ts";
 
 const [typeA, typeAaaa, typeHttps] = [1, 28, 65];

@@ -6,10 +6,10 @@ import dns from "node:dns/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { parseEgressHost, Redacted } from "@dari/domain";
-import { waitUntil } from "@dari/testkit";
-import { createAuthority } from "../src/egress/authority.ts";
+import { listening, waitUntil } from "@dari/testkit";
+import { createAuthority } from "../src/secrets/create-authority.ts";
 import type { ModelAdmission, ModelRequest, RequestToAdmit } from "../src/index.ts";
-import { answerTo, listening, openRawProxy, written, type RawProxy } from "./egress-fixture.ts";
+import { answerTo, openRawProxy, written, type RawProxy } from "./raw-proxy.ts";
 
 const [openai, anthropic, gemini] = ["api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com"];
 const names = [openai, anthropic, gemini];

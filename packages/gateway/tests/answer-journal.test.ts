@@ -8,10 +8,10 @@ import dns from "node:dns/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { modelAnswerLimits, parseEgressHost, Redacted } from "@dari/domain";
-import { waitUntil } from "@dari/testkit";
-import { createAuthority } from "../src/egress/authority.ts";
+import { listening, waitUntil } from "@dari/testkit";
+import { createAuthority } from "../src/secrets/create-authority.ts";
 import type { AnswerJournal, JournalResult, ModelGate, ModelRequest, RecordedAnswer } from "../src/index.ts";
-import { answerTo, listening, openRawProxy, written, type RawProxy } from "./egress-fixture.ts";
+import { answerTo, openRawProxy, written, type RawProxy } from "./raw-proxy.ts";
 
 const openai = "api.openai.com";
 const authority = createAuthority([openai]);

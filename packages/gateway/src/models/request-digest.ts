@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { ModelFormat } from "@dari/domain";
-import { carriesCredentials } from "../substitute.ts";
+import { carriesCredentials } from "../secrets/substitute-secrets.ts";
 import { JsonSkeleton } from "./json-skeleton.ts";
 
 /** Changes if equal requests get other digests than before. */

@@ -1,8 +1,8 @@
 // Connects a client that knows nothing of a proxy: it gets bytes of its destination, or a reset.
 
 import type { Socket } from "node:net";
-import type { Terminator } from "./terminator.ts";
-import type { Target, Traffic } from "./traffic.ts";
+import type { Terminator } from "./terminate-tls.ts";
+import type { Target, Traffic } from "../traffic.ts";
 
 /** Connects a client to its destination, as a tunnel of the proxy. If that fails, the log says why. Never rejects. */
 export async function forward(traffic: Traffic, terminator: Terminator, client: Socket, target: Target): Promise<void> {

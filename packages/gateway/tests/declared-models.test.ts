@@ -9,11 +9,11 @@ import { createServer as createTlsServer } from "node:https";
 import { syncBuiltinESMExports } from "node:module";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { parseEgressHost, Redacted, type DeclaredModel } from "@dari/domain";
-import { waitUntil } from "@dari/testkit";
-import { createAuthority } from "../src/egress/authority.ts";
-import { createDeclaredModels } from "../src/egress/models/declared-models.ts";
+import { listening, waitUntil } from "@dari/testkit";
+import { createAuthority } from "../src/secrets/create-authority.ts";
+import { createDeclaredModels } from "../src/models/declared-models.ts";
 import type { EgressOptions, ModelRequest } from "../src/index.ts";
-import { answerTo, listening, openRawProxy, written, type RawProxy } from "./egress-fixture.ts";
+import { answerTo, openRawProxy, written, type RawProxy } from "./raw-proxy.ts";
 
 const name = "llm.example.com";
 const authority = createAuthority([name]);

@@ -8,7 +8,7 @@ import { dial, EgressRefusedError, resolveName, publicReason, type EgressPolicy,
 import type { ModelGate } from "./models/model-gate.ts";
 import type { AnswerJournal } from "./models/answer-journal.ts";
 import type { ModelRequest } from "./models/model-meter.ts";
-import type { EgressSecret } from "./substitute.ts";
+import type { EgressSecret } from "./secrets/substitute-secrets.ts";
 
 /** The result of one attempt to connect, reported when the connection or its turn is over. */
 export interface EgressRecord {
