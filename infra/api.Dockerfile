@@ -21,6 +21,8 @@ RUN pnpm install --frozen-lockfile --filter "@dari/console..." --filter "@dari/p
 RUN pnpm install --frozen-lockfile --prod --filter "@dari/api..."
 
 FROM node:${NODE_VERSION}-slim${NODE_DIGEST}
+LABEL org.opencontainers.image.title=dari-api org.opencontainers.image.version=1.0.0 \
+  org.opencontainers.image.licenses=Apache-2.0
 WORKDIR /app
 ENV NODE_ENV=production DARI_HOST=0.0.0.0 DARI_PORT=4870 DARI_HEALTH_PORT=4871
 # Compiled modules, and two memory pools of glibc instead of one for each thread.

@@ -17,6 +17,8 @@ COPY packages ./packages
 RUN pnpm install --frozen-lockfile --prod --filter "@dari/reconciler..."
 
 FROM node:${NODE_VERSION}-slim${NODE_DIGEST}
+LABEL org.opencontainers.image.title=dari-reconciler org.opencontainers.image.version=1.0.0 \
+  org.opencontainers.image.licenses=Apache-2.0
 RUN apt-get update \
   && apt-get install -y --no-install-recommends squashfs-tools \
   && rm -rf /var/lib/apt/lists/*

@@ -17,6 +17,8 @@ COPY packages ./packages
 RUN pnpm install --frozen-lockfile --prod --filter "@dari/worker..."
 
 FROM node:${NODE_VERSION}-slim${NODE_DIGEST}
+LABEL org.opencontainers.image.title=dari-worker org.opencontainers.image.version=1.0.0 \
+  org.opencontainers.image.licenses=Apache-2.0
 RUN apt-get update \
   && apt-get install -y --no-install-recommends bubblewrap ca-certificates python3 python3-venv uidmap \
   && rm -rf /var/lib/apt/lists/*

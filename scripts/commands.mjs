@@ -31,6 +31,7 @@ const commands = {
     await ensureBuilt(packages);
     return 0;
   },
+  release: (args) => runNode(execPath, [at("packages/packaging/src/release/main.ts"), ...args]),
   // npm changes to the checkout; paths that a user types mean the directory they typed them in.
   dari: (args) => runNode(execPath, [at("apps/cli/bin/dari.mjs"), ...args], { cwd: process.env.INIT_CWD }),
   // Chaos and benchmarks by their path below apps/lab/src: `npm run lab -- chaos/run --smoke`.

@@ -32,6 +32,7 @@ export const packages = {
   label: "Building the packages",
   dist: at("packages", "packaging", "dist"),
   sources: [
+    "package.json",
     "pnpm-lock.yaml",
     "apps/cli",
     "packages/agent",

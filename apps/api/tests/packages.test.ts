@@ -6,7 +6,7 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
 
-const wheel = "dari_client-0.1.0-py3-none-any.whl";
+const wheel = "dari_client-1.2.3-py3-none-any.whl";
 let dir: string;
 let api: TestApi;
 
@@ -31,7 +31,7 @@ test("packages that are not built say how to build them, and are served as soon 
   await writeFile(path.join(dir, "dist", wheel), "a wheel");
   const rows = ["dari-cli.tgz", wheel, "lost.tgz"].map((file) => ({
     name: "n",
-    version: "0.1.0",
+    version: "1.2.3",
     file,
     sizeBytes: 1,
     sha256: `hash of ${file}`,

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { dariRelease } from "@dari/contract";
 import { atNight, describeWith, isNightly } from "@dari/testkit";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
@@ -19,7 +20,7 @@ import { checkout } from "../src/program.ts";
 import { pythonEnvironment, runOrThrow } from "../src/python-environment.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
 
-const wheel = "dari_client-0.1.0-py3-none-any.whl";
+const wheel = `dari_client-${dariRelease}-py3-none-any.whl`;
 const echo = {
   ...manifestFile({ name: "echo", entrypoint: "agent.mjs:agent" }),
   "agent.mjs": `export async function* agent(prompt, context) {

@@ -105,7 +105,7 @@ export const agent = () => [tiny, typeof operationKey];`,
   test("are named if requirements ask for them", async () => {
     const { message } = await builds.failureOf({
       "dari.yml": manifest("agent.py:agent"),
-      "requirements.txt": "./dari_agent-0.1.0-py3-none-any.whl\n",
+      "requirements.txt": "./dari_agent-1.2.3-py3-none-any.whl\n",
       "agent.py": "def agent(prompt):\n    return prompt\n",
     });
     expect(message).toMatch(/\nthe platform provides dari_agent: remove it from the dependencies$/);

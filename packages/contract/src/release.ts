@@ -1,3 +1,3 @@
 // The release of the platform. The API reports it, and the command compares it with its own.
 
-export const dariRelease = "0.1.0";
+export const dariRelease = "1.0.0";

@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { readVersion } from "./release/version.ts";
 
 export interface Manifest {
   readonly name: string;
@@ -12,7 +13,8 @@ export interface Manifest {
 
 export async function readManifest(folder: string): Promise<Manifest> {
   const text = await readFile(path.join(folder, "package.json"), "utf8");
-  const { name, version, description, license } = JSON.parse(text) as Manifest;
+  const { name, description, license } = JSON.parse(text) as Manifest;
+  const version = await readVersion(path.join(folder, "../.."));
   return { name, version, description, license };
 }
 

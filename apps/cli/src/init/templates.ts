@@ -1,5 +1,6 @@
 // The files that `dari init` writes, by path.
 
+import { dariRelease } from "@dari/contract/vocabulary";
 import type { InitChoice, InitKind } from "./kinds.ts";
 import { functionInPython, functionInTypescript, functionTestInPython, functionTestInTypescript } from "./function.ts";
 import { sdkInPython, sdkInTypescript, sdkPackages, sdkSecrets } from "./sdks.ts";
@@ -54,7 +55,7 @@ function pythonFiles(name: string, kind: InitKind, apiUrl: string): Files {
 
 function developmentRequirements(apiUrl: string): string {
   const about = "# For your editor and tests: pip install -r requirements-dev.txt";
-  return `${about}\n-r requirements.txt\n${apiUrl}/packages/dari_agent-0.1.0-py3-none-any.whl\n`;
+  return `${about}\n-r requirements.txt\n${apiUrl}/packages/dari_agent-${dariRelease}-py3-none-any.whl\n`;
 }
 
 /** JSON strings are valid YAML. */

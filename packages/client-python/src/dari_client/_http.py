@@ -14,7 +14,7 @@ from ._errors import UnreachableError
 
 #: The platform sends a comment every 15 seconds, so a silent stream is broken.
 STREAM_SILENCE_SECONDS = 45.0
-USER_AGENT = "dari-client-python/0.1.0"
+USER_AGENT = "dari-client-python/1.0.0"
 
 
 def request_arguments(call: Call, api_key: str | None, timeout: float, *, streams: bool) -> dict[str, Any]:

@@ -52,7 +52,18 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   // Knows agents and their sandboxes, but not the database or the queue.
   "sandbox-pool": ["builder", "bundles", "domain", "gateway", "harness", "native", "runtime", "sandbox"],
   // Generates pages from everything; not shipped.
-  tooling: ["api", "contract", "control", "domain", "reconciler", "runtime", "sandbox", "standalone", "worker"],
+  tooling: [
+    "api",
+    "contract",
+    "control",
+    "domain",
+    "packaging",
+    "reconciler",
+    "runtime",
+    "sandbox",
+    "standalone",
+    "worker",
+  ],
   // Programs. Only standalone combines the first three; console and cli use only the HTTP client.
   api: ["blobs", "contract", "control", "db", "domain", "mcp", "queue", "runtime", "workspace"],
   worker: [...everyLibrary, "embedded", "sandbox-pool"],
