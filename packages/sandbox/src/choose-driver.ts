@@ -1,9 +1,9 @@
 // Chooses the driver for this machine: the strongest one that works and meets the operator's minimum.
 
-import { createBwrapDriver } from "./bwrap-driver.ts";
+import { createBwrapDriver } from "./bwrap/bwrap-driver.ts";
 import { createLandlockDriver } from "./landlock/landlock-driver.ts";
 import { createOciDriver } from "./oci/oci-driver.ts";
-import { createProcessDriver } from "./process-driver.ts";
+import { createProcessDriver } from "./process/process-driver.ts";
 import type { DriverName, Guarantees, SandboxDriver } from "./types.ts";
 
 interface DriverOptions {

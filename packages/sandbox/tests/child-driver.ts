@@ -5,8 +5,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { BwrapOptions } from "../src/bwrap-driver.ts";
-import { checkSpec } from "../src/slot.ts";
+import type { BwrapOptions } from "../src/bwrap/bwrap-driver.ts";
+import { checkSpec } from "../src/slots/slot.ts";
 import {
   createBwrapDriver,
   openSlotMounts,

@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { waitUntil } from "@dari/testkit";
-import { measureDiskUse, watchDisk } from "../src/disk-use.ts";
+import { measureDiskUse, watchDisk } from "../src/limits/measure-disk.ts";
 
 const MiB = 1024 ** 2;
 let dir: string;

@@ -13,9 +13,9 @@ import {
   openSharedGroup,
   type ControlGroup,
   type ControlGroupDirs,
-} from "../src/control-groups.ts";
-import { launchInGroup } from "../src/group-launch.ts";
-import type { LaunchedProcess } from "../src/launch.ts";
+} from "../src/limits/control-groups.ts";
+import { launchInGroup } from "../src/limits/launch-in-group.ts";
+import type { LaunchedProcess } from "../src/launch/launch-process.ts";
 import type { SandboxLimits } from "../src/index.ts";
 
 const places = await findControlGroupDirs();

@@ -9,7 +9,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
-import { proxyOnlyNote } from "../src/guarantee-notes.ts";
+import { proxyOnlyNote } from "../src/machine/guarantee-notes.ts";
 import { createBwrapDriver } from "../src/index.ts";
 import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
 

@@ -18,7 +18,7 @@ import {
   NoSandboxDriverError,
   type SandboxDriver,
 } from "../src/index.ts";
-import { ownKernelNote } from "../src/guarantee-notes.ts";
+import { ownKernelNote } from "../src/machine/guarantee-notes.ts";
 import { createChildDriver } from "./child-driver.ts";
 import { hasOwnKernel, makeSlot, nextSaid, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";
 

@@ -14,8 +14,8 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { findControlGroupDirs } from "../src/control-groups.ts";
-import { watchDisk } from "../src/disk-use.ts";
+import { findControlGroupDirs } from "../src/limits/control-groups.ts";
+import { watchDisk } from "../src/limits/measure-disk.ts";
 import {
   createBwrapDriver,
   createLandlockDriver,

@@ -10,9 +10,9 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { proxyOnlyNote } from "../src/guarantee-notes.ts";
+import { proxyOnlyNote } from "../src/machine/guarantee-notes.ts";
 import { createBwrapDriver } from "../src/index.ts";
-import { findProgram } from "../src/programs.ts";
+import { findProgram } from "../src/launch/find-programs.ts";
 import {
   createRepository,
   run,

@@ -8,8 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
-import { measureOpenFiles, type OpenFiles } from "../src/open-files.ts";
-import { measureTree } from "../src/tree-use.ts";
+import { measureOpenFiles, type OpenFiles } from "../src/limits/measure-open-files.ts";
+import { measureTree } from "../src/limits/measure-process-tree.ts";
 
 const MiB = 1024 ** 2;
 /** A file without a name that is held open and mapped, among unimportant descriptors; then threads. */
@@ -62,7 +62,7 @@ test("a file counts once, held open and mapped; if there are more than are read,
 
 /** Returns what a worker finds that may not read mappings. */
 async function measuredWithout(capabilities: string, pid: number): Promise<OpenFiles> {
-  const module = JSON.stringify(new URL("../src/open-files.ts", import.meta.url).href);
+  const module = JSON.stringify(new URL("../src/limits/measure-open-files.ts", import.meta.url).href);
   const script = `import(${module}).then((it) => it.measureOpenFiles([${pid}])).then(JSON.stringify).then(console.log)`;
   const node = [process.execPath, "--disable-warning=ExperimentalWarning", "-e", script];
   const { stdout } = await promisify(execFile)("setpriv", [`--bounding-set=${capabilities}`, ...node], { env: {} });

@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { waitUntil } from "@dari/testkit";
-import { createNamespaceTree } from "../src/process-tree.ts";
+import { createNamespaceTree } from "../src/processes/kill-process-tree.ts";
 import { countSleepers } from "./sandbox-fixture.ts";
 
 test("what a silent launcher has started is ended with it", async () => {

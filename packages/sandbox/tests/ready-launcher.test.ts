@@ -4,11 +4,11 @@ import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
 import { existsSync, readdirSync } from "node:fs";
 import { text } from "node:stream/consumers";
-import { launcherPipes, startLauncher } from "../src/bwrap-launcher.ts";
-import { findControlGroupDirs } from "../src/control-groups.ts";
+import { launcherPipes, startLauncher } from "../src/bwrap/bwrap-launcher.ts";
+import { findControlGroupDirs } from "../src/limits/control-groups.ts";
 import { createBwrapDriver, type SandboxSpec } from "../src/index.ts";
-import { findProgram } from "../src/programs.ts";
-import { openStarter } from "../src/starter.ts";
+import { findProgram } from "../src/launch/find-programs.ts";
+import { openStarter } from "../src/launch/starter.ts";
 import { childrenOf, commandOf, makeSlot, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const driver = createBwrapDriver({ ahead: true });

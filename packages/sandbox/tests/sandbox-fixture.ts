@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { ownKernelNote } from "../src/guarantee-notes.ts";
+import { ownKernelNote } from "../src/machine/guarantee-notes.ts";
 import type { OciOptions } from "../src/oci/oci-driver.ts";
 import { hostUserRange, type Sandbox, type SandboxDriver, type SandboxSpec } from "../src/index.ts";
 

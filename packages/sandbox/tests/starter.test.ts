@@ -8,8 +8,8 @@ import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { nativeProblem } from "@dari/native";
 import { SandboxStartError } from "../src/index.ts";
-import type { StartOptions } from "../src/launch.ts";
-import { findStarter, openStarter } from "../src/starter.ts";
+import type { StartOptions } from "../src/launch/launch-process.ts";
+import { findStarter, openStarter } from "../src/launch/starter.ts";
 import { childrenOf, commandOf, countSleepers } from "./sandbox-fixture.ts";
 
 const testThere = nativeProblem() === undefined ? test : test.skip;

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
 import { probeCandidate, testGuarantee, testCoversSecurityTable } from "@dari/testkit/test-guarantee";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { findProgram } from "../src/programs.ts";
+import { findProgram } from "../src/launch/find-programs.ts";
 import { assembleFilter } from "../src/seccomp/assemble.ts";
 import { createBwrapDriver, createLandlockDriver, createOciDriver, type SandboxDriver } from "../src/index.ts";
 import { createChildDriver } from "./child-driver.ts";

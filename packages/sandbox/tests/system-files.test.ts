@@ -4,8 +4,8 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ownEtcFiles, etcPaths } from "../src/bwrap-arguments.ts";
-import { copySystemFiles } from "../src/system-files.ts";
+import { ownEtcFiles, etcPaths } from "../src/namespaces/paths-inside.ts";
+import { copySystemFiles } from "../src/slots/copy-system-files.ts";
 
 let added: Record<string, string>;
 let root: string;

@@ -12,7 +12,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseEgressHost, Redacted } from "@dari/domain";
-import { findControlGroupDirs } from "../src/control-groups.ts";
+import { findControlGroupDirs } from "../src/limits/control-groups.ts";
 import { childrenOf, commandOf } from "./sandbox-fixture.ts";
 import { noTemplates, openTemplates, type Child, type Template, type Templates } from "./template-fixture.ts";
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
-import type { BwrapOptions } from "../src/bwrap-driver.ts";
+import type { BwrapOptions } from "../src/bwrap/bwrap-driver.ts";
 import {
   createBwrapDriver,
   LateForkError,

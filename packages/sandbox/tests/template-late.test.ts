@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
 import { readdirSync, readFileSync } from "node:fs";
-import { findControlGroupDirs } from "../src/control-groups.ts";
+import { findControlGroupDirs } from "../src/limits/control-groups.ts";
 import { LateForkError, SandboxStartError } from "../src/index.ts";
 import { childrenOf, commandOf } from "./sandbox-fixture.ts";
 import { noTemplates, openTemplates, type Child, type Template, type Templates } from "./template-fixture.ts";

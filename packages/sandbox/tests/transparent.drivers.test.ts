@@ -15,7 +15,7 @@ import { hostname, networkInterfaces, release, type NetworkInterfaceInfo } from 
 import type { TlsOptions } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
-import { proxyOnlyNote } from "../src/guarantee-notes.ts";
+import { proxyOnlyNote } from "../src/machine/guarantee-notes.ts";
 import { createBwrapDriver, type SandboxDriver } from "../src/index.ts";
 import { createChildDriver } from "./child-driver.ts";
 import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";

@@ -3,10 +3,10 @@
 
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
-import type { LaunchedProcess } from "../launch.ts";
-import type { ProcessTree } from "../process-tree.ts";
-import { withTimeout } from "../with-timeout.ts";
-import { killProcessesOfUser } from "./run-native.ts";
+import type { LaunchedProcess } from "../launch/launch-process.ts";
+import type { ProcessTree } from "../processes/kill-process-tree.ts";
+import { withTimeout } from "../launch/with-timeout.ts";
+import { killProcessesOfUser } from "../launch/run-native.ts";
 
 /** Longer than the program's own time limit. */
 const killDeadlineMs = 30_000;

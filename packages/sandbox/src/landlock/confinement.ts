@@ -2,8 +2,8 @@
 
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { etcPaths, openNetworkFiles } from "../bwrap-arguments.ts";
-import { processCpuSeconds, processDataBytes, userLimitShares } from "../rlimits.ts";
+import { etcPaths, openNetworkFiles } from "../namespaces/paths-inside.ts";
+import { processCpuSeconds, processDataBytes, userLimitShares } from "../limits/rlimits.ts";
 import type { SandboxSpec } from "../types.ts";
 import type { UserAndPorts } from "./user-and-ports.ts";
 

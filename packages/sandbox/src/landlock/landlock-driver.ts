@@ -14,15 +14,15 @@ import {
   groupCandidates,
   type ControlGroup,
   type ControlGroupDirs,
-} from "../control-groups.ts";
-import { launchInGroup } from "../group-launch.ts";
-import { decodeLauncherExit, type LaunchedProcess, type Starter } from "../launch.ts";
-import { noteMissingGroups, sharedKernelNote } from "../guarantee-notes.ts";
-import { findProgram, tryTimeoutMs } from "../programs.ts";
-import { isHostRoot } from "../rlimits.ts";
+} from "../limits/control-groups.ts";
+import { launchInGroup } from "../limits/launch-in-group.ts";
+import { decodeLauncherExit, type LaunchedProcess, type Starter } from "../launch/launch-process.ts";
+import { noteMissingGroups, sharedKernelNote } from "../machine/guarantee-notes.ts";
+import { findProgram, tryTimeoutMs } from "../launch/find-programs.ts";
+import { isHostRoot } from "../limits/rlimits.ts";
 import { supervisedFilter } from "../seccomp/filter.ts";
-import { checkSpec, diskTmpOf, programEnvironment, openWorkingFolders } from "../slot.ts";
-import { findStarter, starterUnavailable } from "../starter.ts";
+import { checkSpec, diskTmpOf, programEnvironment, openWorkingFolders } from "../slots/slot.ts";
+import { findStarter, starterUnavailable } from "../launch/starter.ts";
 import {
   SandboxStartError,
   type Guarantees,
@@ -33,9 +33,9 @@ import {
   type SandboxSpec,
   type SandboxUsage,
 } from "../types.ts";
-import { watchSandbox } from "../watch-sandbox.ts";
-import { withTimeout } from "../with-timeout.ts";
-import { runNative, changeOwner } from "./run-native.ts";
+import { watchSandbox } from "../limits/watch-sandbox.ts";
+import { withTimeout } from "../launch/with-timeout.ts";
+import { runNative, changeOwner } from "../launch/run-native.ts";
 import { createConfinedTree } from "./confined-tree.ts";
 import { encodeConfinement, confinedDirectories } from "./confinement.ts";
 import { portsPerPlace, takeUserAndPorts, type UserAndPorts } from "./user-and-ports.ts";

@@ -8,23 +8,23 @@ import { basename, dirname, join } from "node:path";
 import type { Egress } from "@dari/gateway";
 import { nativeFile } from "@dari/native";
 import {
+  isSystemPath,
+  systemDirectories,
   defaultTmpBytes,
   protectedProcPaths,
   userIdInside,
   toPathInside,
   insidePaths,
-  isSystemPath,
   openNetworkFiles,
   scriptPathInside,
-  systemDirectories,
   trustPathInside,
-} from "../bwrap-arguments.ts";
-import { devicePaths } from "../device-nodes.ts";
-import { enterCommandInside, nativePathInside } from "../enter-input.ts";
-import { createOwnedName } from "../proc.ts";
-import { terminals } from "../namespace-shares.ts";
-import { isHostRoot } from "../rlimits.ts";
-import { diskTmpOf } from "../slot.ts";
+} from "../namespaces/paths-inside.ts";
+import { devicePaths } from "../slots/create-device-nodes.ts";
+import { enterCommandInside, nativePathInside } from "../namespaces/enter-input.ts";
+import { createOwnedName } from "../processes/read-proc.ts";
+import { terminals } from "../namespaces/namespace-shares.ts";
+import { isHostRoot } from "../limits/rlimits.ts";
+import { diskTmpOf } from "../slots/slot.ts";
 import { systemCallFilter } from "../seccomp/filter.ts";
 import type { SandboxSpec } from "../types.ts";
 import { limitsForGuestKernel } from "./guest-kernel.ts";

@@ -7,16 +7,16 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { egressEnvironment, openEgress } from "@dari/gateway";
 import { nativeProblem } from "@dari/native";
-import { createBackground, type Background } from "../background.ts";
-import { ownEtcFiles, etcPaths, toPathInside, insidePaths, trustPathInside } from "../bwrap-arguments.ts";
-import { canBoundTree, findControlGroupDirs, groupCandidates } from "../control-groups.ts";
-import { encodeEnterInput } from "../enter-input.ts";
-import { createNamespacedSandbox } from "../namespaced-sandbox.ts";
-import { noteMissingGroups, ownKernelNote, sharedKernelNote } from "../guarantee-notes.ts";
-import { findProgram, tryTimeoutMs } from "../programs.ts";
-import { isHostRoot, countProcessesOfUser, processLimits } from "../rlimits.ts";
-import { checkSpec, programEnvironment } from "../slot.ts";
-import { openSystemFiles, type SystemFiles } from "../system-files.ts";
+import { createBackground, type Background } from "../launch/background.ts";
+import { ownEtcFiles, etcPaths, toPathInside, insidePaths, trustPathInside } from "../namespaces/paths-inside.ts";
+import { canBoundTree, findControlGroupDirs, groupCandidates } from "../limits/control-groups.ts";
+import { encodeEnterInput } from "../namespaces/enter-input.ts";
+import { createNamespacedSandbox } from "../namespaces/namespaced-sandbox.ts";
+import { noteMissingGroups, ownKernelNote, sharedKernelNote } from "../machine/guarantee-notes.ts";
+import { findProgram, tryTimeoutMs } from "../launch/find-programs.ts";
+import { isHostRoot, countProcessesOfUser, processLimits } from "../limits/rlimits.ts";
+import { checkSpec, programEnvironment } from "../slots/slot.ts";
+import { openSystemFiles, type SystemFiles } from "../slots/copy-system-files.ts";
 import {
   SandboxStartError,
   type Guarantees,
@@ -25,8 +25,8 @@ import {
   type SandboxDriver,
   type SandboxSpec,
 } from "../types.ts";
-import { withTimeout } from "../with-timeout.ts";
-import { openNamespaceShares, type NamespaceShares } from "../namespace-shares.ts";
+import { withTimeout } from "../launch/with-timeout.ts";
+import { openNamespaceShares, type NamespaceShares } from "../namespaces/namespace-shares.ts";
 import { containerUser, installTools } from "./bundle.ts";
 import { startContainer, type Container, type ContainerOptions } from "./container.ts";
 import { limitsForGuestKernel, limitsForHost } from "./guest-kernel.ts";

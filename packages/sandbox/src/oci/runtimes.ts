@@ -5,8 +5,8 @@ import { existsSync } from "node:fs";
 import { lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, isAbsolute, join } from "node:path";
-import { isOrphanName } from "../proc.ts";
-import { findProgram, exitsSuccessfully } from "../programs.ts";
+import { isOrphanName } from "../processes/read-proc.ts";
+import { findProgram, exitsSuccessfully } from "../launch/find-programs.ts";
 
 export interface Runtime {
   /** The absolute path of the program. */

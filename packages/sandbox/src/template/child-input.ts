@@ -7,8 +7,8 @@ import {
   toPathInside,
   insidePaths,
   memoryDirs,
-} from "../bwrap-arguments.ts";
-import type { ControlGroup } from "../control-groups.ts";
+} from "../namespaces/paths-inside.ts";
+import type { ControlGroup } from "../limits/control-groups.ts";
 import type { SandboxSpec } from "../types.ts";
 
 /**

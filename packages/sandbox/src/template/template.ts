@@ -3,16 +3,21 @@
 import { createInterface } from "node:readline";
 import { type Egress, listensOn, openEgress } from "@dari/gateway";
 import { nativeFile } from "@dari/native";
-import type { Background } from "../background.ts";
-import { protectedProcPaths, type ProtectedPaths } from "../bwrap-arguments.ts";
-import { canBoundTree, planControlGroup, type ControlGroupDirs } from "../control-groups.ts";
-import { createNamespacedSandbox } from "../namespaced-sandbox.ts";
-import type { LaunchedProcess, Starter } from "../launch.ts";
-import { childrenOf, readProcess, type ProcessIdentity } from "../proc.ts";
-import { countProcessesOfUser } from "../rlimits.ts";
-import { deliverServer, createStarterConnection, requestStart, type StarterConnection } from "../start-requests.ts";
+import type { Background } from "../launch/background.ts";
+import { protectedProcPaths, type ProtectedPaths } from "../namespaces/paths-inside.ts";
+import { canBoundTree, planControlGroup, type ControlGroupDirs } from "../limits/control-groups.ts";
+import { createNamespacedSandbox } from "../namespaces/namespaced-sandbox.ts";
+import type { LaunchedProcess, Starter } from "../launch/launch-process.ts";
+import { childrenOf, readProcess, type ProcessIdentity } from "../processes/read-proc.ts";
+import { countProcessesOfUser } from "../limits/rlimits.ts";
+import {
+  deliverServer,
+  createStarterConnection,
+  requestStart,
+  type StarterConnection,
+} from "../launch/start-requests.ts";
 import { LateForkError, SandboxStartError, type Sandbox, type SandboxSpec, type SandboxTemplate } from "../types.ts";
-import { withTimeout } from "../with-timeout.ts";
+import { withTimeout } from "../launch/with-timeout.ts";
 import { encodeChildInput } from "./child-input.ts";
 
 /** Number of descriptors of each child. */

@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { leaveRootGroup } from "../../src/leave-root-group.ts";
+import { leaveRootGroup } from "../../src/limits/leave-root-group.ts";
 
 const [, , root = "", controller = ""] = process.argv;
 

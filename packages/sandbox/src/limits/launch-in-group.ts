@@ -3,8 +3,8 @@
 
 import { nativeCommand } from "@dari/native";
 import { planControlGroup, type ControlGroup, type ControlGroupDirs } from "./control-groups.ts";
-import { launch, type LaunchedProcess, type LaunchOptions } from "./launch.ts";
-import type { SandboxLimits } from "./types.ts";
+import { launch, type LaunchedProcess, type LaunchOptions } from "../launch/launch-process.ts";
+import type { SandboxLimits } from "../types.ts";
 
 export interface GroupLaunchOptions extends LaunchOptions {
   /** The descriptor to which the launcher writes the reason if the program was not started. */

@@ -5,13 +5,18 @@ import { randomUUID } from "node:crypto";
 import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { decodeLauncherExit, launch, type LaunchedProcess } from "./launch.ts";
-import { childrenOf, readProcess, type ProcessIdentity } from "./proc.ts";
-import { createGroupTree, createMarkedTree, createNamespaceTree, type ProcessTree } from "./process-tree.ts";
-import { findProgram, exitsSuccessfully } from "./programs.ts";
-import { isHostRoot, prlimitArguments } from "./rlimits.ts";
-import { checkSpec, programEnvironment, openWorkingFolders } from "./slot.ts";
-import type { Guarantees, Sandbox, SandboxDriver, SandboxSpec } from "./types.ts";
+import { decodeLauncherExit, launch, type LaunchedProcess } from "../launch/launch-process.ts";
+import { childrenOf, readProcess, type ProcessIdentity } from "../processes/read-proc.ts";
+import {
+  createGroupTree,
+  createMarkedTree,
+  createNamespaceTree,
+  type ProcessTree,
+} from "../processes/kill-process-tree.ts";
+import { findProgram, exitsSuccessfully } from "../launch/find-programs.ts";
+import { isHostRoot, prlimitArguments } from "../limits/rlimits.ts";
+import { checkSpec, programEnvironment, openWorkingFolders } from "../slots/slot.ts";
+import type { Guarantees, Sandbox, SandboxDriver, SandboxSpec } from "../types.ts";
 
 /** How the tree is tracked. `enter` is the command that creates the namespace with an init. */
 type Hold =

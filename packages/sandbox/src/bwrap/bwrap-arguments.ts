@@ -1,65 +1,23 @@
 // Describes a sandbox's view from inside as bubblewrap options. Reads nothing of the file system but the layout of the
 // host's system directories.
 
-import { existsSync, lstatSync, readlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { egressEnvironment } from "@dari/gateway";
-import { devicePaths } from "./device-nodes.ts";
-import { enterBind } from "./enter-input.ts";
-import { diskTmpOf, programEnvironment } from "./slot.ts";
-import type { SandboxPaths, SandboxSpec } from "./types.ts";
-
-export const insidePaths: Required<SandboxPaths> = {
-  workspace: "/workspace",
-  state: "/state",
-  image: "/agent",
-  input: "/input",
-  output: "/output",
-};
-
-const rootfs = fileURLToPath(new URL("../rootfs", import.meta.url));
-/** Directories of the sandbox that are in-memory file systems. */
-export const memoryDirs: readonly string[] = ["/tmp", "/dev/shm"];
-export const defaultTmpBytes = 1024 * 1024 * 1024;
-/** The user id inside. It is not 0, because some programs refuse to run as root. */
-export const userIdInside = "1000";
-
-/** Files that name resolution, TLS, time zones and Debian's links need. None of them contains a secret. */
-export const etcPaths = [
-  "nsswitch.conf",
-  "host.conf",
-  "gai.conf",
-  "services",
-  "protocols",
-  "localtime",
-  "timezone",
-  "mime.types",
-  "ld.so.cache",
-  "ld.so.conf",
-  "ld.so.conf.d",
-  "alternatives",
-  "os-release",
-  "ssl/certs",
-  "ssl/openssl.cnf",
-  "pki/tls/certs",
-  "pki/tls/openssl.cnf",
-  "pki/ca-trust/extracted",
-  "ca-certificates",
-  "crypto-policies",
-  "fonts",
-].map((name) => `/etc/${name}`);
-
-/** Our own files in /etc. */
-export const ownEtcFiles = {
-  passwd: `${rootfs}/etc/passwd`,
-  group: `${rootfs}/etc/group`,
-  hosts: `${rootfs}/etc/hosts`,
-  "resolv.conf": `${rootfs}/etc/resolv.conf`,
-};
-
-/** The host's files for a sandbox with the host's network, which other sandboxes have their own of. */
-export const openNetworkFiles = ["/etc/hosts", "/etc/resolv.conf"];
+import { devicePaths } from "../slots/create-device-nodes.ts";
+import { enterBind } from "../namespaces/enter-input.ts";
+import { diskTmpOf, programEnvironment } from "../slots/slot.ts";
+import {
+  isSystemPath,
+  systemDirectories,
+  defaultTmpBytes,
+  insidePaths,
+  openNetworkFiles,
+  protectedProcPaths,
+  toPathInside,
+  trustPathInside,
+  userIdInside,
+} from "../namespaces/paths-inside.ts";
+import type { SandboxSpec } from "../types.ts";
 
 /** Returns the options for every sandbox of this machine. `devicesDir`: device nodes that replace the host's nodes. */
 export function commonBwrapArguments(o: { disableUserNamespaces: boolean; devicesDir: string | undefined }): string[] {
@@ -93,34 +51,6 @@ export function commonBwrapArguments(o: { disableUserNamespaces: boolean; device
   ];
 }
 
-export type ProtectedPaths = Readonly<Record<"readOnly" | "emptied" | "hidden", readonly string[]>>;
-
-/**
- * Returns the paths of /proc that a sandbox must not see or change. Host root may write kernel settings without any
- * capability: the sandbox of a root worker could set kernel.core_pattern and run a program on the host. Other paths
- * reveal facts about the host.
- */
-export function protectedProcPaths(): ProtectedPaths {
-  const existing = (names: readonly string[]): string[] =>
-    names.map((name) => `/proc/${name}`).filter((path) => existsSync(path));
-  return {
-    readOnly: existing(["sys", "sysrq-trigger", "irq", "bus", "fs", "mtrr", "pressure"]),
-    emptied: existing(["acpi", "scsi"]),
-    hidden: existing([
-      "kcore",
-      // Contains the host's boot parameters.
-      "cmdline",
-      "keys",
-      "key-users",
-      "timer_list",
-      "sched_debug",
-      "kpagecount",
-      "kpageflags",
-      "latency_stats",
-    ]),
-  };
-}
-
 function guardedProc(): string[] {
   const { readOnly, emptied, hidden } = protectedProcPaths();
   return [
@@ -132,15 +62,6 @@ function guardedProc(): string[] {
     "/proc",
   ];
 }
-
-export const scriptPathInside = "/.sandbox/script.cjs";
-
-/** Returns the path inside the sandbox of a file in `argv` or `readOnlyPaths`. */
-export function toPathInside(spec: Pick<SandboxSpec, "script">, path: string): string {
-  return path === spec.script ? scriptPathInside : path;
-}
-
-export const trustPathInside = "/.sandbox/trust";
 
 /**
  * Returns the machine's options for a sandbox with its own host user: the first program in it must become that user,
@@ -217,19 +138,4 @@ function memoryDirectory(path: string, bytes: string): string[] {
 function openParents(paths: readonly string[]): string[] {
   const dirs = new Set(paths.map(dirname).filter((dir) => dir !== "/"));
   return [...dirs].flatMap((dir) => ["--perms", "0755", "--dir", dir]);
-}
-
-/** Returns the host's system directories. `target`: the target of a link. */
-export function systemDirectories(): { readonly path: string; readonly target?: string }[] {
-  const found: { path: string; target?: string }[] = [{ path: "/usr" }];
-  for (const path of ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]) {
-    const stats = lstatSync(path, { throwIfNoEntry: false });
-    if (stats?.isSymbolicLink()) found.push({ path, target: readlinkSync(path) });
-    else if (stats?.isDirectory()) found.push({ path });
-  }
-  return found;
-}
-
-export function isSystemPath(path: string): boolean {
-  return /^\/(usr|bin|sbin|lib|lib32|lib64|libx32)(\/|$)/.test(path);
 }

@@ -5,7 +5,7 @@ import { closeSync, lstatSync, openSync } from "node:fs";
 import { chmod, chown, mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findProgram, exitsSuccessfully } from "./programs.ts";
+import { findProgram, exitsSuccessfully } from "../launch/find-programs.ts";
 
 /** The devices in each sandbox's /dev, with their numbers. */
 const devices = { null: [1, 3], zero: [1, 5], full: [1, 7], random: [1, 8], urandom: [1, 9], tty: [5, 0] } as const;

@@ -1,8 +1,8 @@
 // Keeps one launcher ready for the next sandbox. A large part of a sandbox's start time is spent on starting a process
 // with its own control group.
 
-import type { Launcher } from "./bwrap-launcher.ts";
-import type { SandboxLimits } from "./types.ts";
+import type { Launcher } from "../namespaces/launcher.ts";
+import type { SandboxLimits } from "../types.ts";
 
 export interface ReadyLauncher {
   /** Returns the ready launcher if it has the same limits, otherwise a new launcher. @throws SandboxStartError */

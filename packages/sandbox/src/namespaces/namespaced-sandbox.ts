@@ -3,15 +3,15 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { Egress } from "@dari/gateway";
-import { insidePaths, memoryDirs } from "./bwrap-arguments.ts";
-import type { Launcher } from "./bwrap-launcher.ts";
-import type { Background } from "./background.ts";
-import { decodeLauncherExit } from "./launch.ts";
-import { createNamespaceTree } from "./process-tree.ts";
+import { insidePaths, memoryDirs } from "./paths-inside.ts";
+import type { Launcher } from "./launcher.ts";
+import type { Background } from "../launch/background.ts";
+import { decodeLauncherExit } from "../launch/launch-process.ts";
+import { createNamespaceTree } from "../processes/kill-process-tree.ts";
 import { stopProcesses, type StoppedSandbox } from "./stop-processes.ts";
-import { diskTmpOf, removeDiskTmp, openWorkingFolders } from "./slot.ts";
-import type { Exceeded, Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxUsage, SlotMounts } from "./types.ts";
-import { watchSandbox, type Watch } from "./watch-sandbox.ts";
+import { diskTmpOf, removeDiskTmp, openWorkingFolders } from "../slots/slot.ts";
+import type { Exceeded, Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxUsage, SlotMounts } from "../types.ts";
+import { watchSandbox, type Watch } from "../limits/watch-sandbox.ts";
 
 /** The kernel frees a group some milliseconds after its last process has ended. An earlier removal fails. */
 const removeGroupAfterMs = 20;

@@ -1,7 +1,7 @@
 // Advises operators how to get stronger sandboxes on this machine, with commands.
 
 import { existsSync, readFileSync } from "node:fs";
-import { isHostRoot } from "./rlimits.ts";
+import { isHostRoot } from "../limits/rlimits.ts";
 
 export interface Machine {
   readonly isRoot: boolean;

@@ -6,7 +6,7 @@ import { randomInt } from "node:crypto";
 import { chownSync, closeSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { firstSubordinateId, readMappedIds, type IdRange } from "@dari/native";
-import type { SandboxDriver } from "./types.ts";
+import type { SandboxDriver } from "../types.ts";
 
 /** Chooses the host user of an organization's sandboxes. */
 export interface HostUsers {

@@ -3,10 +3,10 @@
 
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { insidePaths } from "./bwrap-arguments.ts";
-import { childrenOf, isAlive, readProcess, type ProcessIdentity, type ProcessRow } from "./proc.ts";
-import type { SlotMounts } from "./types.ts";
-import { measureTree } from "./tree-use.ts";
+import { insidePaths } from "./paths-inside.ts";
+import { childrenOf, isAlive, readProcess, type ProcessIdentity, type ProcessRow } from "../processes/read-proc.ts";
+import type { SlotMounts } from "../types.ts";
+import { measureTree } from "../limits/measure-process-tree.ts";
 
 export interface StoppedSandbox {
   /** Continues the program. */

@@ -5,8 +5,8 @@ import { mkdir, readdir, rmdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { leaveRootGroup } from "./leave-root-group.ts";
-import { isOrphanName, createOwnedName, readKernelFile } from "./proc.ts";
-import type { SandboxLimits } from "./types.ts";
+import { isOrphanName, createOwnedName, readKernelFile } from "../processes/read-proc.ts";
+import type { SandboxLimits } from "../types.ts";
 
 /** The directories in which groups are created, one per kind of limit. In version 2 they are the same. */
 export interface ControlGroupDirs {

@@ -2,15 +2,15 @@
 
 import { join } from "node:path";
 import { createActivityMeter, type ActivityMeter } from "./activity-meter.ts";
-import { measureCpu } from "./cpu-use.ts";
-import { watchDisk } from "./disk-use.ts";
-import { measureOpenFiles, type OpenFiles } from "./open-files.ts";
-import { createKernelMemoryMeter } from "./kernel-memory.ts";
-import { childrenOf } from "./proc.ts";
-import { createSessionWeights } from "./session-weights.ts";
-import { watchSharedMemory } from "./shared-memory.ts";
-import { measureTree } from "./tree-use.ts";
-import type { Exceeded, SandboxLimits } from "./types.ts";
+import { measureCpu } from "./measure-cpu.ts";
+import { watchDisk } from "./measure-disk.ts";
+import { measureOpenFiles, type OpenFiles } from "./measure-open-files.ts";
+import { createKernelMemoryMeter } from "./estimate-kernel-memory.ts";
+import { childrenOf } from "../processes/read-proc.ts";
+import { createSessionWeights } from "./lower-session-weights.ts";
+import { watchSharedMemory } from "./measure-shared-memory.ts";
+import { measureTree } from "./measure-process-tree.ts";
+import type { Exceeded, SandboxLimits } from "../types.ts";
 
 export interface Watch {
   /** Returns the first exceeded limit. */

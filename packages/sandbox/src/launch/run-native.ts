@@ -3,7 +3,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { nativeCommand, type NativeProgram } from "@dari/native";
-import { tryTimeoutMs } from "../programs.ts";
+import { tryTimeoutMs } from "./find-programs.ts";
 
 const run = promisify(execFile);
 

@@ -2,7 +2,7 @@
 // prlimit.
 
 import { readFileSync } from "node:fs";
-import type { SandboxLimits } from "./types.ts";
+import type { SandboxLimits } from "../types.ts";
 
 /**
  * Added to the limit of each process, so that the watcher of the whole sandbox notices and reports the excess first.

@@ -7,9 +7,9 @@ import type { Duplex, Readable } from "node:stream";
 import { constants, setPriority } from "node:os";
 import type { EgressServer } from "@dari/gateway";
 import { withholdCapabilities } from "@dari/native";
-import { inheritedDescriptorMasks } from "./inherited-descriptors.ts";
-import { startBelowInMemory } from "./oom-score.ts";
-import { SandboxStartError, type SandboxExit } from "./types.ts";
+import { inheritedDescriptorMasks } from "./find-inherited-descriptors.ts";
+import { startBelowInMemory } from "./start-below-in-memory.ts";
+import { SandboxStartError, type SandboxExit } from "../types.ts";
 
 export interface LaunchedProcess {
   readonly pid: number;

@@ -3,8 +3,8 @@
 import { connect, type Socket } from "node:net";
 import { getSystemErrorName } from "node:util";
 import type { EgressServer } from "@dari/gateway";
-import { signalNames, type LaunchedProcess, type ServerHandler } from "./launch.ts";
-import { SandboxStartError } from "./types.ts";
+import { signalNames, type LaunchedProcess, type ServerHandler } from "./launch-process.ts";
+import { SandboxStartError } from "../types.ts";
 import { withTimeout } from "./with-timeout.ts";
 
 /** Maximum size of a request: a little less than starts.h can read. */

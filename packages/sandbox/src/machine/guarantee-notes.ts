@@ -1,6 +1,6 @@
 // Notes for operators that several drivers give: what is missing on this machine, its effect, and what to do.
 
-import { canBoundTree, type ControlGroupDirs } from "./control-groups.ts";
+import { canBoundTree, type ControlGroupDirs } from "../limits/control-groups.ts";
 
 export const sharedKernelNote = "the kernel is shared with the host; a system call filter limits what agents can call";
 

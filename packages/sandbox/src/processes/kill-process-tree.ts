@@ -9,8 +9,8 @@ import {
   readProcess,
   type ProcessIdentity,
   type ProcessRow,
-} from "./proc.ts";
-import { withTimeout } from "./with-timeout.ts";
+} from "./read-proc.ts";
+import { withTimeout } from "../launch/with-timeout.ts";
 
 const killDeadlineMs = 30_000;
 const pollMs = 1;

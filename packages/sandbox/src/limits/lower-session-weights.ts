@@ -3,7 +3,7 @@
 
 import { open, readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { readProcess } from "./proc.ts";
+import { readProcess } from "../processes/read-proc.ts";
 
 /** The nice value of sandbox processes: a ninth of the platform's own weight. */
 const sessionNice = "10";

@@ -2,7 +2,7 @@
 
 import { constants } from "node:fs";
 import { lstat, open, readdir, readlink, statfs, type FileHandle } from "node:fs/promises";
-import type { OpenFiles } from "./open-files.ts";
+import type { OpenFiles } from "./measure-open-files.ts";
 
 export interface DiskUse {
   readonly bytes: number;

@@ -3,8 +3,8 @@
 import { lchown, mkdir, rmdir, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { removeTree } from "@dari/native";
-import { isExecutable } from "./programs.ts";
-import { SandboxStartError, type FolderMaker, type SandboxSpec } from "./types.ts";
+import { isExecutable } from "../launch/find-programs.ts";
+import { SandboxStartError, type FolderMaker, type SandboxSpec } from "../types.ts";
 
 /**
  * Checks the paths of a spec, and creates a /tmp on the disk. @throws SandboxStartError that names the wrong path: a

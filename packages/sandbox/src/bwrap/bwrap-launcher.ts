@@ -2,37 +2,14 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Duplex, Readable } from "node:stream";
-import type { ControlGroup, ControlGroupDirs } from "./control-groups.ts";
-import { enterCommandInside } from "./enter-input.ts";
-import { launchInGroup } from "./group-launch.ts";
-import type { LaunchedProcess, ServerHandler, Starter } from "./launch.ts";
-import { readProcess, type ProcessIdentity } from "./proc.ts";
-import { systemCallFilter } from "./seccomp/filter.ts";
-import type { SandboxLimits } from "./types.ts";
-
-export interface Launcher {
-  readonly launched: LaunchedProcess;
-  readonly group: ControlGroup | undefined;
-  /** The first process of the sandbox; undefined if bubblewrap ended without creating one. */
-  readonly init: Promise<ProcessIdentity | undefined>;
-  /** Resolves with false if bubblewrap ended without executing the program. */
-  readonly programRan: Promise<boolean>;
-  /** Whether bubblewrap has ended. */
-  readonly isGone: boolean;
-  /**
-   * Starts the program. `options`: bubblewrap's. `words`: the input of `enter`. `onServer`: gets the sockets that
-   * `enter` hands over. `idMap`: written for the sandbox's user namespace; with `mappedUserArguments` among the
-   * options, bubblewrap waits for it. Call it once.
-   */
-  run(o: {
-    options: readonly string[];
-    words: string;
-    idMap?: string | undefined;
-    onServer?: ServerHandler | undefined;
-  }): void;
-  /** Ends an unused launcher with its group. Never rejects. */
-  discard(): Promise<void>;
-}
+import type { ControlGroupDirs } from "../limits/control-groups.ts";
+import { enterCommandInside } from "../namespaces/enter-input.ts";
+import { launchInGroup } from "../limits/launch-in-group.ts";
+import type { LaunchedProcess, ServerHandler, Starter } from "../launch/launch-process.ts";
+import { readProcess, type ProcessIdentity } from "../processes/read-proc.ts";
+import { systemCallFilter } from "../seccomp/filter.ts";
+import type { Launcher } from "../namespaces/launcher.ts";
+import type { SandboxLimits } from "../types.ts";
 
 /** Number of the launcher's pipes, from descriptor 1 on. */
 export const launcherPipes = 8;

@@ -7,41 +7,39 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { type Egress, listensOn, namePort, openEgress, proxyPort, transparentPort } from "@dari/gateway";
 import { nativeProblem } from "@dari/native";
-import { createBackground, type Background } from "./background.ts";
+import { createBackground, type Background } from "../launch/background.ts";
+import { hostUserArguments, hostUserIdMap, commonBwrapArguments, sandboxArguments } from "./bwrap-arguments.ts";
+import { ownEtcFiles, etcPaths, userIdInside, toPathInside } from "../namespaces/paths-inside.ts";
+import { launcherPipes, mappedUserArguments, startLauncher } from "./bwrap-launcher.ts";
+import type { Launcher } from "../namespaces/launcher.ts";
 import {
-  ownEtcFiles,
-  etcPaths,
-  hostUserArguments,
-  hostUserIdMap,
-  userIdInside,
-  toPathInside,
-  commonBwrapArguments,
-  sandboxArguments,
-} from "./bwrap-arguments.ts";
-import { launcherPipes, mappedUserArguments, startLauncher, type Launcher } from "./bwrap-launcher.ts";
-import { canBoundTree, findControlGroupDirs, groupCandidates, type ControlGroupDirs } from "./control-groups.ts";
-import { openDeviceNodes } from "./device-nodes.ts";
-import { encodeEnterInput } from "./enter-input.ts";
+  canBoundTree,
+  findControlGroupDirs,
+  groupCandidates,
+  type ControlGroupDirs,
+} from "../limits/control-groups.ts";
+import { openDeviceNodes } from "../slots/create-device-nodes.ts";
+import { encodeEnterInput } from "../namespaces/enter-input.ts";
 import {
   noteMissingGroups,
   noteProxyOnly,
   sharedDevicesNote,
   sharedKernelNote,
   sharedUserNote,
-} from "./guarantee-notes.ts";
-import { createNamespacedSandbox } from "./namespaced-sandbox.ts";
-import { openNamespaceShares, type NamespaceShares } from "./namespace-shares.ts";
-import { findProgram, tryTimeoutMs } from "./programs.ts";
+} from "../machine/guarantee-notes.ts";
+import { createNamespacedSandbox } from "../namespaces/namespaced-sandbox.ts";
+import { openNamespaceShares, type NamespaceShares } from "../namespaces/namespace-shares.ts";
+import { findProgram, tryTimeoutMs } from "../launch/find-programs.ts";
 import { keepLauncherReady, type ReadyLauncher } from "./ready-launcher.ts";
-import { isHostRoot, countProcessesOfUser, processLimits } from "./rlimits.ts";
-import { supervisedFilter } from "./seccomp/filter.ts";
-import { hostUserRange } from "./host-users.ts";
-import { checkSpec } from "./slot.ts";
-import type { Starter } from "./launch.ts";
-import { openSlotOwnerChanger, type SlotOwnerChanger } from "./slot-owner-changer.ts";
-import { findStarter, starterUnavailable } from "./starter.ts";
-import { openSystemFiles, type SystemFiles } from "./system-files.ts";
-import { createTemplateSandbox } from "./template/template.ts";
+import { isHostRoot, countProcessesOfUser, processLimits } from "../limits/rlimits.ts";
+import { supervisedFilter } from "../seccomp/filter.ts";
+import { hostUserRange } from "../slots/host-users.ts";
+import { checkSpec } from "../slots/slot.ts";
+import type { Starter } from "../launch/launch-process.ts";
+import { openSlotOwnerChanger, type SlotOwnerChanger } from "../slots/change-slot-owner.ts";
+import { findStarter, starterUnavailable } from "../launch/starter.ts";
+import { openSystemFiles, type SystemFiles } from "../slots/copy-system-files.ts";
+import { createTemplateSandbox } from "../template/template.ts";
 import {
   SandboxStartError,
   type Guarantees,
@@ -51,8 +49,8 @@ import {
   type SandboxLimits,
   type SandboxSpec,
   type SandboxTemplate,
-} from "./types.ts";
-import { withTimeout } from "./with-timeout.ts";
+} from "../types.ts";
+import { withTimeout } from "../launch/with-timeout.ts";
 
 interface Means {
   readonly bwrap: string;

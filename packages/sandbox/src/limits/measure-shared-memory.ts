@@ -2,7 +2,7 @@
 // share. For machines without control groups.
 
 import { readFile, stat, statfs } from "node:fs/promises";
-import { measureOpenFiles } from "./open-files.ts";
+import { measureOpenFiles } from "./measure-open-files.ts";
 
 export interface SharedMemory {
   /** Returns what the processes below `root` hold, in bytes. `remainingBytes`: what they may still take. */

@@ -3,9 +3,9 @@
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { startWithCapabilities, withholdCapabilities } from "@dari/native";
-import { changeOwner } from "./landlock/run-native.ts";
+import { changeOwner } from "../launch/run-native.ts";
 import { diskTmpOf } from "./slot.ts";
-import type { SandboxSpec } from "./types.ts";
+import type { SandboxSpec } from "../types.ts";
 
 /**
  * Gives `workspace/`, `state/` and a /tmp on the disk, with their contents, to the user. Skips directories that already

@@ -6,11 +6,11 @@ import { once } from "node:events";
 import { Server } from "node:net";
 import { createInterface } from "node:readline";
 import { nativeCommand, startWithCapabilities, withholdCapabilities } from "@dari/native";
-import { stdioMasksFrom, type LaunchedProcess, type Starter, type StartOptions } from "./launch.ts";
-import { startBelowInMemory } from "./oom-score.ts";
-import { findProgram, tryTimeoutMs } from "./programs.ts";
+import { stdioMasksFrom, type LaunchedProcess, type Starter, type StartOptions } from "./launch-process.ts";
+import { startBelowInMemory } from "./start-below-in-memory.ts";
+import { findProgram, tryTimeoutMs } from "./find-programs.ts";
 import { deliverServer, createStarterConnection, requestStart } from "./start-requests.ts";
-import { SandboxStartError } from "./types.ts";
+import { SandboxStartError } from "../types.ts";
 
 /** The reason why a driver that needs a starter cannot be used, with the remedy. */
 export const starterUnavailable =

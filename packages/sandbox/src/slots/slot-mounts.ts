@@ -5,9 +5,9 @@ import { constants, fstatSync } from "node:fs";
 import { chown, mkdir, open, opendir, readFile, realpath, rmdir, writeFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { openMounter, removeTree, type Mounter } from "@dari/native";
-import { findProgram, tryTimeoutMs } from "./programs.ts";
-import type { FolderMaker, Sandbox, SandboxDriver, SandboxExit, SlotMounts } from "./types.ts";
-import { withTimeout } from "./with-timeout.ts";
+import { findProgram, tryTimeoutMs } from "../launch/find-programs.ts";
+import type { FolderMaker, Sandbox, SandboxDriver, SandboxExit, SlotMounts } from "../types.ts";
+import { withTimeout } from "../launch/with-timeout.ts";
 
 const folders = ["workspace", "state"] as const;
 
