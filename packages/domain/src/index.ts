@@ -28,7 +28,7 @@ export {
   answerRecordings,
   declaredModelLimits,
   microPerDollar,
-  modelAnswerLimits,
+  recordedAnswerLimits,
   modelEndpoint,
   recordingDaysMax,
   modelFormats,

@@ -69,15 +69,15 @@ export interface ReachedLimit {
 export const answerRecordings = ["allowed", "never"] as const;
 export type AnswerRecording = (typeof answerRecordings)[number];
 
-/** For how many days the answers of a completed message can be kept, so that its turn can be replayed. */
+/** For how many days the recorded answers of a completed message can be kept, so that its turn can be replayed. */
 export const recordingDaysMax = 30;
 
-/** Answers of models that are kept until their message ends, or longer as a recording. */
-export const modelAnswerLimits = {
+/** Limits of recorded answers, which are stored until their message ends, or longer as a recording. */
+export const recordedAnswerLimits = {
   rowsPerMessage: 1_000,
   /** Bytes of the sealed answers of one message. */
   bytesPerMessage: 64 * 1024 ** 2,
-  /** Bytes of one answer, as it passed. A larger one is not kept. */
+  /** Bytes of one answer, as it passed. A larger one is not recorded. */
   bytesPerAnswer: 8 * 1024 ** 2,
   /** Bytes of answers that a worker holds in memory for one turn, while they pass or are stored. */
   heldBytesPerTurn: 32 * 1024 ** 2,

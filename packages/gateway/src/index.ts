@@ -13,13 +13,13 @@ export {
 export { isModelHost, knownModelHosts } from "./models/known-models.ts";
 export type { ModelAdmission, ModelGate, RequestToAdmit } from "./models/model-gate.ts";
 export type {
-  AnswerJournal,
+  AnswerRecorder,
   AnswerRoom,
   HeldAnswer,
-  JournalEntry,
-  JournalResult,
+  AnswerEntry,
+  AnswerResult,
   RecordedAnswer,
-} from "./models/answer-journal.ts";
+} from "./models/answer-recorder.ts";
 export type { ModelRequest, ModelResult } from "./models/model-meter.ts";
 export { createAuthority } from "./secrets/create-authority.ts";
 export type { EgressOptions, EgressRecord } from "./traffic.ts";

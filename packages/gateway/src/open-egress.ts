@@ -160,7 +160,7 @@ function modelRules(options: EgressOptions, meter: ModelMeter, declared: Declare
     meter,
     declared,
     gate: () => options.modelGate?.(),
-    journal: () => options.findJournal?.(),
+    answerRecorder: () => options.findAnswerRecorder?.(),
     waiting: { held: { count: 0 }, reading: Promise.resolve() },
   };
 }

@@ -6,7 +6,7 @@ import { pipeline, type Duplex } from "node:stream";
 import type { DeclaredModel } from "@dari/domain";
 import { dial, EgressRefusedError, resolveName, publicReason, type EgressPolicy, type Resolve } from "@dari/network";
 import type { ModelGate } from "./models/model-gate.ts";
-import type { AnswerJournal } from "./models/answer-journal.ts";
+import type { AnswerRecorder } from "./models/answer-recorder.ts";
 import type { ModelRequest } from "./models/model-meter.ts";
 import type { EgressSecret } from "./secrets/substitute-secrets.ts";
 
@@ -47,10 +47,10 @@ export interface EgressOptions {
   /** Returns what decides whether a metered request may go out. Undefined: it may. */
   modelGate?(): ModelGate | undefined;
   /**
-   * Returns the journal of the turn that the program serves now, for answers to those requests. Undefined: they are not
-   * recorded. Must not throw.
+   * Returns what records the answers to those requests, for the turn that the program serves now. Undefined: nothing
+   * does. Must not throw.
    */
-  findJournal?(): AnswerJournal | undefined;
+  findAnswerRecorder?(): AnswerRecorder | undefined;
 }
 
 export interface Target {

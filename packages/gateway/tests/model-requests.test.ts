@@ -12,7 +12,7 @@ import { listening, waitUntil } from "@dari/testkit";
 import { createAuthority } from "../src/secrets/create-authority.ts";
 import type { ModelRequest, ModelResult } from "../src/index.ts";
 import { answerTo, openRawProxy, written, type RawProxy } from "./raw-proxy.ts";
-import { answerExamples } from "./model-answers.ts";
+import { answerExamples } from "./answer-examples.ts";
 
 /** Known hosts of models, which are this machine here. */
 const [openai, anthropic] = ["api.openai.com", "api.anthropic.com"];

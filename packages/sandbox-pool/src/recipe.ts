@@ -1,6 +1,6 @@
 // What the pool knows about an agent: how its sandbox is started, and which turns can use that sandbox.
 
-import type { AnswerJournal, EgressRecord, ModelGate, ModelRequest } from "@dari/gateway";
+import type { AnswerRecorder, EgressRecord, ModelGate, ModelRequest } from "@dari/gateway";
 import type { Sandbox, SlotMounts } from "@dari/sandbox";
 import type { ImportOutput } from "./import-output.ts";
 
@@ -62,8 +62,8 @@ export interface TurnReports {
   onModelRequest(request: ModelRequest): boolean;
   /** See `EgressOptions`. */
   modelGate(): ModelGate | undefined;
-  /** Returns the turn's journal. Undefined if it has none, or has ended. */
-  findJournal(): AnswerJournal | undefined;
+  /** Returns what records the turn's answers of models. Undefined if nothing does, or the turn has ended. */
+  findAnswerRecorder(): AnswerRecorder | undefined;
   /** Called if the agent printed something while a template loaded it. */
   onImportOutput(output: ImportOutput): void;
 }

@@ -19,6 +19,11 @@ test("an agent with limits can ask models only in a turn", async () => {
   const admission = await reports.modelGate()!.admit(request, new AbortController().signal);
   expect(admission).toMatchObject({ isAdmitted: false, reason: expect.stringContaining("`limits` in dari.yml") });
   const gate: ModelGate = { readsBody: false, admit: () => new Promise(() => {}) };
-  assignTo({ onConnection: () => {}, onModelRequest: () => true, modelGate: () => gate, findJournal: () => undefined });
+  assignTo({
+    onConnection: () => {},
+    onModelRequest: () => true,
+    modelGate: () => gate,
+    findAnswerRecorder: () => undefined,
+  });
   expect(reports.modelGate()).toBe(gate);
 });

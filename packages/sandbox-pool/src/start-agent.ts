@@ -71,7 +71,7 @@ export interface ReportRouter {
   assignTo(turn: NetworkReports): void;
 }
 
-type NetworkReports = Pick<TurnReports, "onConnection" | "onModelRequest" | "modelGate" | "findJournal">;
+type NetworkReports = Pick<TurnReports, "onConnection" | "onModelRequest" | "modelGate" | "findAnswerRecorder">;
 
 /**
  * Routes the reports of a sandbox. Until it is assigned, its connections are written to the worker's log. Requests to
@@ -100,7 +100,7 @@ export function routeReports(
         if (unaccepted.length < unassignedRequestsMax) unaccepted.push(request);
       },
       modelGate: () => (turn === undefined ? unassignedGate : turn.modelGate()),
-      findJournal: () => turn?.findJournal(),
+      findAnswerRecorder: () => turn?.findAnswerRecorder(),
     },
     assignTo(assigned) {
       turn = assigned;

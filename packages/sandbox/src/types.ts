@@ -65,7 +65,7 @@ export interface SandboxSpec {
 
 /** What a sandbox reports about its network, and what it asks before a request to a model. */
 export type SandboxReports = Required<
-  Pick<EgressOptions, "onConnection" | "onModelRequest" | "modelGate" | "findJournal">
+  Pick<EgressOptions, "onConnection" | "onModelRequest" | "modelGate" | "findAnswerRecorder">
 >;
 
 /** What a driver guarantees on this machine. Stored with each attempt, and shown to operators. */

@@ -29,7 +29,7 @@ export type { StorageContext } from "./maintenance/storage-context.ts";
 export { sweepStore } from "./maintenance/sweep-store.ts";
 export { getMessageValue } from "./values/get-message-value.ts";
 export { getToolCall } from "./values/get-tool-call.ts";
-export { newAnswerObject, readModelAnswer, storeModelAnswer } from "./answers/model-answers.ts";
+export { newAnswerObject, readRecordedAnswer, storeRecordedAnswer } from "./recorded-answers/store-recorded-answer.ts";
 export { storeValue, type ValueToStore } from "./values/store-value.ts";
 export type { OpenedWorkspace, WorkspaceContext } from "./workspaces/open-snapshot.ts";
 export { openWorkspace } from "./workspaces/open-workspace.ts";

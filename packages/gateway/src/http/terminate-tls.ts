@@ -20,8 +20,8 @@ import type { DeclaredModels } from "../models/declared-models.ts";
 import { isModelHost, type ModelCall } from "../models/known-models.ts";
 import { passGate, type AdmittedRequest, type ModelGate, type WaitingRequests } from "../models/model-gate.ts";
 import { splitHost, type ModelExchange, type ModelMeter } from "../models/model-meter.ts";
-import type { AnswerJournal } from "../models/answer-journal.ts";
-import { passJournal, type JournalledRequest } from "../models/use-journal.ts";
+import type { AnswerRecorder } from "../models/answer-recorder.ts";
+import { giveBackOrRecord, type UnrecordedRequest } from "../models/record-answer.ts";
 import { sendAnswer, relayResponse, requestHeaders, withoutHeaders } from "./relay-response.ts";
 import { insertSecrets, nameSecrets, secretsForHost, type EgressSecret } from "../secrets/substitute-secrets.ts";
 import type { Target, Traffic } from "../traffic.ts";
@@ -53,7 +53,7 @@ export interface ModelRules {
   readonly meter: ModelMeter;
   readonly declared: DeclaredModels;
   gate(): ModelGate | undefined;
-  journal(): AnswerJournal | undefined;
+  answerRecorder(): AnswerRecorder | undefined;
   readonly waiting: WaitingRequests;
 }
 
@@ -201,10 +201,10 @@ function serve(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, resp
     return sendAnswer(response, 431, `the headers with their values exceed ${headerCharsMax} characters`);
   const call = tunnel.models.meter.find(tunnel.host, incoming);
   const gate = call && tunnel.models.gate();
-  const journal = call && tunnel.models.journal();
+  const recorder = call && tunnel.models.answerRecorder();
   const request = { traffic, tunnel, socket, incoming, response, headers, call };
-  if (call === undefined || (gate === undefined && journal === undefined)) forward(request);
-  else void forwardLater(request, call, { gate, journal });
+  if (call === undefined || (gate === undefined && recorder === undefined)) forward(request);
+  else void forwardLater(request, call, { gate, recorder });
 }
 
 interface Forwarded {
@@ -222,7 +222,7 @@ interface Forwarded {
 /** What a request goes out with, if it did not go out at once. */
 interface Prepared extends Omit<AdmittedRequest, "report"> {
   readonly report?: AdmittedRequest["report"];
-  readonly journalled?: JournalledRequest | undefined;
+  readonly unrecorded?: UnrecordedRequest | undefined;
 }
 
 function forward(request: Forwarded, prepared?: Prepared): void {
@@ -232,7 +232,7 @@ function forward(request: Forwarded, prepared?: Prepared): void {
     const onBroken = (): void => void socket.destroy();
     const options = { agent: tunnel.agent, path: incoming.url, headers };
     const exchange = call && meterRequest(tunnel, call, response, prepared?.report);
-    const record = exchange && prepared?.journalled?.record(exchange);
+    const record = exchange && prepared?.unrecorded?.record(exchange);
     const onAnswer = (received: IncomingMessage): void => {
       exchange?.answered(received);
       record?.(received);
@@ -245,11 +245,11 @@ function forward(request: Forwarded, prepared?: Prepared): void {
   }
 }
 
-/** Forwards a request once the gate admits it, unless the journal has its answer. */
+/** Forwards a request once the gate admits it, unless its answer is recorded. */
 async function forwardLater(
   request: Forwarded,
   call: ModelCall,
-  { gate, journal }: { readonly gate: ModelGate | undefined; readonly journal: AnswerJournal | undefined },
+  { gate, recorder }: { readonly gate: ModelGate | undefined; readonly recorder: AnswerRecorder | undefined },
 ): Promise<void> {
   const { tunnel, socket, incoming, response } = request;
   const { host, upstream, models, secrets } = tunnel;
@@ -274,13 +274,13 @@ async function forwardLater(
     unwatch();
     return meterRequest(tunnel, call, response);
   };
-  const journalled = journal && (await passJournal(journal, asked, begin));
-  const isServed = journal !== undefined && journalled === undefined;
-  const { holding } = journalled ?? {};
+  const unrecorded = recorder && (await giveBackOrRecord(recorder, asked, begin));
+  const isServed = recorder !== undefined && unrecorded === undefined;
+  const { holding } = unrecorded ?? {};
   const admitted = isServed ? undefined : gate === undefined ? holding : await passGate(gate, { ...waiting, holding });
   unwatch();
-  if (admitted === undefined || over.signal.aborted) return journalled?.cancel();
-  forward(request, { ...admitted, journalled });
+  if (admitted === undefined || over.signal.aborted) return unrecorded?.cancel();
+  forward(request, { ...admitted, unrecorded });
 }
 
 function meterRequest(

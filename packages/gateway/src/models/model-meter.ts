@@ -3,7 +3,7 @@
 
 import type { IncomingMessage } from "node:http";
 import type { ModelAnswer, ModelFormat } from "@dari/domain";
-import type { RecordedAnswer } from "./answer-journal.ts";
+import type { RecordedAnswer } from "./answer-recorder.ts";
 import type { DeclaredModels } from "./declared-models.ts";
 import { findModelCall, type ModelCall } from "./known-models.ts";
 import { createAnswerReader, type AnswerReader, type Decompressors } from "./read-answer.ts";

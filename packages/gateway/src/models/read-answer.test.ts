@@ -6,7 +6,7 @@ import { randomInt } from "node:crypto";
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import type { ModelAnswer, ModelFormat } from "@dari/domain";
 import { waitUntil } from "@dari/testkit";
-import { answerExamples } from "../../tests/model-answers.ts";
+import { answerExamples } from "../../tests/answer-examples.ts";
 import { findModelCall } from "./known-models.ts";
 import { createAnswerReader } from "./read-answer.ts";
 

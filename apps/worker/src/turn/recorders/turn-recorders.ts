@@ -10,7 +10,7 @@ import type { TurnGate } from "../model-limits/turn-gate.ts";
 import { logEgress } from "../network/log-egress.ts";
 import { createPieceScrubber, type PieceScrubber } from "../scrub/scrub-pieces.ts";
 import { createTextCollector, type TextCollector } from "./collect-text.ts";
-import { createAnswerKeeper, type AnswerKeeper } from "./keep-answers.ts";
+import { openTurnAnswers, type TurnAnswers } from "./record-answers.ts";
 import { createEventRecorder, type EventRecorder } from "./record-events.ts";
 import { startLogRecorder, type LogRecorder } from "./record-logs.ts";
 import { createModelRequestRecorder, type ModelRequestRecorder } from "./record-model-requests.ts";
@@ -27,7 +27,7 @@ export interface RecorderParts {
   readonly events: EventRecorder;
   readonly values: ValueRecorder;
   readonly modelRequests: ModelRequestRecorder;
-  readonly answers: AnswerKeeper;
+  readonly answers: TurnAnswers;
   /** Undefined: requests to models need no admission. */
   readonly gate: TurnGate | undefined;
 }
@@ -42,7 +42,7 @@ export function openRecorders(attempt: RestoredAttempt): TurnRecorders {
   const events = createEventRecorder(attempt, logs);
   const values = createValueRecorder(attempt, logs);
   const modelRequests = createModelRequestRecorder(attempt);
-  const answers = createAnswerKeeper({ ...attempt, modelRequests }, logs);
+  const answers = openTurnAnswers({ ...attempt, modelRequests }, logs);
   const gate =
     turn.replay?.asksModels === false
       ? refuseModelRequests(turn.replay.of)
@@ -82,7 +82,7 @@ export class TurnRecorders implements AsyncDisposable {
       onConnection: logEgress(context, turn, logs),
       onModelRequest: (request) => modelRequests.add(request),
       modelGate: () => gate,
-      findJournal: answers.findJournal,
+      findAnswerRecorder: answers.findAnswerRecorder,
     } satisfies SandboxReports;
   }
 

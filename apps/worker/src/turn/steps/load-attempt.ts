@@ -13,7 +13,7 @@ export async function loadAttempt(attempt: ClaimedAttempt): Promise<LoadedAttemp
   const context = { ...attempt.context, log: createScrubbedLogger(attempt.context.log, turn.scrubber) };
   const answerObjects = turn.recordedAnswers.map(({ objectKey }) => objectKey);
   const loaded = { ...attempt, context, turn, answerObjects };
-  cleanup.defer("turn.answers_left", (outcome) => deleteAnswers(loaded, outcome));
+  cleanup.defer("turn.recorded_answers_left", (outcome) => deleteAnswers(loaded, outcome));
   return loaded;
 }
 
@@ -29,6 +29,6 @@ function deleteAnswers({ context, turn, answerObjects: keys }: LoadedAttempt, { 
   if (!endings.includes(recorded) || keys.length === 0) return;
   if (recorded === "completed" && typeof turn.manifest.retries.record_answers === "object") return;
   void context.workspaces.blobs.delete(keys).catch((error: unknown) => {
-    context.log.warn({ err: error, message: turn.messageId, objects: keys.length }, "turn.answers_left");
+    context.log.warn({ err: error, message: turn.messageId, objects: keys.length }, "turn.recorded_answers_left");
   });
 }

@@ -1,5 +1,5 @@
-// Requests to models whose turn has a journal: whole answers are recorded, an equal request of a later attempt gets the
-// recorded one, and everything else is forwarded as without a journal.
+// Recorded answers: a whole answer is recorded, an equal request of a later attempt gets it, and everything else is
+// forwarded as if nothing were recorded.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { once } from "node:events";
@@ -7,10 +7,10 @@ import { gzipSync } from "node:zlib";
 import dns from "node:dns/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
-import { modelAnswerLimits, parseEgressHost, Redacted } from "@dari/domain";
+import { recordedAnswerLimits, parseEgressHost, Redacted } from "@dari/domain";
 import { listening, waitUntil } from "@dari/testkit";
 import { createAuthority } from "../src/secrets/create-authority.ts";
-import type { AnswerJournal, JournalResult, ModelGate, ModelRequest, RecordedAnswer } from "../src/index.ts";
+import type { AnswerRecorder, AnswerResult, ModelGate, ModelRequest, RecordedAnswer } from "../src/index.ts";
 import { answerTo, openRawProxy, written, type RawProxy } from "./raw-proxy.ts";
 
 const openai = "api.openai.com";
@@ -25,13 +25,13 @@ let port: number;
 let reply: (socket: TLSSocket, saw: string) => void;
 let asked: string[];
 let requests: ModelRequest[];
-let journal: MemoryJournal | undefined;
+let recorder: MemoryRecorder | undefined;
 let gate: ModelGate | undefined;
 
-/** The journal of one attempt, in memory: with one number for each digest. */
-class MemoryJournal implements AnswerJournal {
+/** Records the answers of one attempt in memory, with one number for each digest. */
+class MemoryRecorder implements AnswerRecorder {
   readonly recorded: ReadonlyMap<string, RecordedAnswer>;
-  readonly results: { digest: string; result: JournalResult }[] = [];
+  readonly results: { digest: string; result: AnswerResult }[] = [];
   heldBytes = 0;
   isSettled = Promise.resolve();
   open = 0;
@@ -53,7 +53,7 @@ class MemoryJournal implements AnswerJournal {
     const answer = this.recorded.get(digest);
     return {
       find: () => Promise.resolve(answer && { answer, release: () => undefined }),
-      end: async (result: Promise<JournalResult>) => {
+      end: async (result: Promise<AnswerResult>) => {
         this.results.push({ digest, result: await result });
         this.open -= 1;
       },
@@ -62,18 +62,18 @@ class MemoryJournal implements AnswerJournal {
   settled = (): Promise<void> => this.isSettled;
 
   /** Resolves with what the requests got, once none is open and no byte is held. */
-  async ended(count = 1): Promise<JournalResult[]> {
+  async ended(count = 1): Promise<AnswerResult[]> {
     await waitUntil(() => this.results.length >= count && this.open === 0 && this.heldBytes === 0, {
       what: "the requests to end",
     });
     return this.results.map(({ result }) => result);
   }
-  /** The journal of the next attempt. */
-  next(): MemoryJournal {
+  /** The recorder of the next attempt. */
+  next(): MemoryRecorder {
     const answers = this.results.flatMap(({ digest, result }) =>
       typeof result === "string" ? [] : [[digest, { ...result, body: Buffer.from(result.body) }] as const],
     );
-    return new MemoryJournal(new Map(answers));
+    return new MemoryRecorder(new Map(answers));
   }
 }
 
@@ -90,7 +90,7 @@ beforeAll(async () => {
   port = await listening(host);
 });
 beforeEach(async () => {
-  [asked, requests, journal, gate] = [[], [], new MemoryJournal(), undefined];
+  [asked, requests, recorder, gate] = [[], [], new MemoryRecorder(), undefined];
   proxy = await openProxy("dari_key");
 });
 afterEach(() => proxy.close());
@@ -108,7 +108,7 @@ const openProxy = (placeholder: string): Promise<RawProxy> =>
     ],
     trusted: [authority.certificate],
     onModelRequest: (request) => void requests.push(request),
-    findJournal: () => journal,
+    findAnswerRecorder: () => recorder,
     modelGate: () => gate,
   });
 const post = (body = "{}", headers: string[] = [], path = "/v1/chat/completions") =>
@@ -125,20 +125,20 @@ const bodyOf = (answer: string) => answer.slice(answer.indexOf("\r\n\r\n") + 4);
 test("an answer is recorded without what belongs to its moment, and served to the next attempt", async () => {
   reply = (socket) => void socket.end(whole);
   expect(bodyOf(await ask())).toBe(body);
-  const [recorded] = await journal!.ended();
+  const [recorded] = await recorder!.ended();
   const headers = { "content-type": "application/json", "x-request-id": "req_1" };
   expect(recorded).toMatchObject({ status: 200, headers, model: "gpt-5", finishReason: "stop" });
   expect(JSON.stringify(recorded)).not.toContain("sk-1");
   expect(asked[0]).toContain("authorization: Bearer sk-1");
 
-  journal = journal!.next();
+  recorder = recorder!.next();
   const served = await ask();
   expect(served).toMatch(/^HTTP\/1.1 200 OK\r\n/);
   expect(served).toContain("x-request-id: req_1");
   expect(served).not.toContain("x-ratelimit");
   expect(bodyOf(served)).toBe(body);
   expect(asked).toHaveLength(1);
-  expect(await journal.ended()).toEqual(["unkept"]);
+  expect(await recorder.ended()).toEqual(["unrecorded"]);
   const [live, replayed] = await Promise.all(requests.map(({ result }) => result));
   expect(live).toMatchObject({ input: 3, output: 4, isRecorded: false });
   const counts = { input: null, output: null, model: "gpt-5", status: 200, isComplete: true };
@@ -150,8 +150,8 @@ test("another process, with another placeholder, gets the answer", async () => {
   await ask();
   const basic = (placeholder: string) => `authorization: Basic ${Buffer.from(`u:${placeholder}`).toString("base64")}`;
   await ask(written("POST /v1/chat/completions?basic", [basic("dari_key"), "content-length: 2"], "{}"));
-  await journal!.ended(2);
-  journal = journal!.next();
+  await recorder!.ended(2);
+  recorder = recorder!.next();
   proxy.close();
   proxy = await openProxy("other_key");
   const other = (path: string, header: string) => ask(written(`POST ${path}`, [header, "content-length: 2"], "{}"));
@@ -165,8 +165,8 @@ test("another process, with another placeholder, gets the answer", async () => {
 test("another request of the next attempt goes to the model", async () => {
   reply = (socket) => void socket.end(whole);
   await ask();
-  await journal!.ended();
-  journal = journal!.next();
+  await recorder!.ended();
+  recorder = recorder!.next();
   await ask(post('{"other":1}'));
   expect(asked).toHaveLength(2);
   expect(asked[1]).toMatch(/\r\n\r\n\{"other":1\}$/);
@@ -180,30 +180,34 @@ test.each<[title: string, said: () => string, result: unknown]>([
     () => head([stream, "connection: close"]) + `data: {"error":{"message":"x"}}\n\ndata: ${body}\n\ndata: [DONE]\n\n`,
     "failed",
   ],
-  ["a page", () => head(["content-type: text/html", "content-length: 9"]) + "<p>Hi</p>", "unkept"],
-  ["a text for an error", () => head([json, "content-length: 18"]) + '{"error":"a text"}', "unkept"],
-  ["an answer without an end", () => head([json, `content-length: ${unended.length}`]) + unended, "unkept"],
+  ["a page", () => head(["content-type: text/html", "content-length: 9"]) + "<p>Hi</p>", "unrecorded"],
+  ["a text for an error", () => head([json, "content-length: 18"]) + '{"error":"a text"}', "unrecorded"],
+  ["an answer without an end", () => head([json, `content-length: ${unended.length}`]) + unended, "unrecorded"],
   ["a document that is cut", () => head([json, "content-length: 999"]) + body, "failed"],
-  ["a stream that is cut", () => head([stream]) + `data: ${body}`, "unkept"],
+  ["a stream that is cut", () => head([stream]) + `data: ${body}`, "unrecorded"],
   [
     "a stream that ends as an error",
     () => head([stream, "connection: close"]) + 'data: {"error":{"message":"overloaded"}}\n\ndata: [DONE]\n\n',
     "failed",
   ],
-  ["an unknown encoding", () => head([json, "content-encoding: x", `content-length: ${body.length}`]) + body, "unkept"],
+  [
+    "an unknown encoding",
+    () => head([json, "content-encoding: x", `content-length: ${body.length}`]) + body,
+    "unrecorded",
+  ],
   [
     "an answer that is too large",
     () =>
-      head([json, `content-length: ${modelAnswerLimits.bytesPerAnswer + body.length}`]) +
-      " ".repeat(modelAnswerLimits.bytesPerAnswer) +
+      head([json, `content-length: ${recordedAnswerLimits.bytesPerAnswer + body.length}`]) +
+      " ".repeat(recordedAnswerLimits.bytesPerAnswer) +
       body,
-    "unkept",
+    "unrecorded",
   ],
 ])("%s is not recorded, and passes", async (_title, said, result) => {
   reply = (socket) => void socket.end(said());
   const got = await ask();
-  expect(await journal!.ended()).toEqual([result]);
-  if (result === "unkept") expect(got).toContain(" 200 OK");
+  expect(await recorder!.ended()).toEqual([result]);
+  if (result === "unrecorded") expect(got).toContain(" 200 OK");
 });
 
 test("a compressed answer is recorded and served as it is", async () => {
@@ -213,8 +217,8 @@ test("a compressed answer is recorded and served as it is", async () => {
     socket.end(packed);
   };
   await ask();
-  expect(await journal!.ended()).toEqual([expect.objectContaining({ body: packed })]);
-  journal = journal!.next();
+  expect(await recorder!.ended()).toEqual([expect.objectContaining({ body: packed })]);
+  recorder = recorder!.next();
   const served = await ask();
   expect(served).toContain("content-encoding: gzip");
   expect(bodyOf(served)).toBe(packed.toString("latin1"));
@@ -229,7 +233,7 @@ test("a stream that its reader leaves after the last event is recorded", async (
   client.on("data", (chunk: Buffer) => (got += chunk.toString()));
   await waitUntil(() => got.includes("[DONE]"), { what: "the last event" });
   client.destroy();
-  expect(await journal!.ended()).toEqual([expect.objectContaining({ body: Buffer.from(events) })]);
+  expect(await recorder!.ended()).toEqual([expect.objectContaining({ body: Buffer.from(events) })]);
 });
 
 test("a stream that its reader leaves before the last event is not", async () => {
@@ -238,14 +242,14 @@ test("a stream that its reader leaves before the last event is not", async () =>
   client.write(post());
   await once(client, "data");
   client.destroy();
-  expect(await journal!.ended()).toEqual(["failed"]);
+  expect(await recorder!.ended()).toEqual(["failed"]);
 });
 
 test("a recorded answer passes no gate, and a request that is refused leaves nothing", async () => {
   reply = (socket) => void socket.end(whole);
   await ask();
-  await journal!.ended();
-  journal = journal!.next();
+  await recorder!.ended();
+  recorder = recorder!.next();
   let admitted = 0;
   gate = {
     readsBody: true,
@@ -261,16 +265,20 @@ test("a recorded answer passes no gate, and a request that is refused leaves not
   expect(await ask(other)).toMatch(/^HTTP\/1.1 429 /);
   expect(asked).toHaveLength(1);
   expect(bodyOf(await ask(other))).toBe(body);
-  expect(await journal.ended(3)).toEqual(["unkept", "failed", expect.objectContaining({ body: Buffer.from(body) })]);
+  expect(await recorder.ended(3)).toEqual([
+    "unrecorded",
+    "failed",
+    expect.objectContaining({ body: Buffer.from(body) }),
+  ]);
 });
 
 describe("the next request", () => {
   test("waits until earlier answers are stored", async () => {
     const stored = Promise.withResolvers<void>();
-    journal!.isSettled = stored.promise;
+    recorder!.isSettled = stored.promise;
     reply = (socket) => void socket.end(whole);
     const answer = ask();
-    await waitUntil(() => journal!.open === 1, { what: "the request" });
+    await waitUntil(() => recorder!.open === 1, { what: "the request" });
     expect(asked).toEqual([]);
     stored.resolve();
     expect(bodyOf(await answer)).toBe(body);
@@ -278,22 +286,22 @@ describe("the next request", () => {
 
   test("is not sent if its client leaves while it waits", async () => {
     const stored = Promise.withResolvers<void>();
-    journal!.isSettled = stored.promise;
+    recorder!.isSettled = stored.promise;
     const client = await proxy.tunnel(openai, port);
     client.on("error", () => {});
     client.write(post());
-    await waitUntil(() => journal!.open === 1, { what: "the request" });
+    await waitUntil(() => recorder!.open === 1, { what: "the request" });
     client.destroy();
     // Meanwhile, the proxy notices it.
     reply = (socket) => void socket.end(whole);
     await ask(post("{}", [], "/v1/embeddings"));
     stored.resolve();
-    expect(await journal!.ended()).toEqual(["failed"]);
+    expect(await recorder!.ended()).toEqual(["failed"]);
     expect(asked).toHaveLength(1);
   });
 });
 
-test("a body that is too large to be held passes unrecorded, and so does all without a journal", async () => {
+test("a body that is too large to be held passes unrecorded, and so does all without a recorder", async () => {
   const large = JSON.stringify({ text: "x".repeat(9 * 1024 ** 2) });
   let seen = 0;
   reply = (socket, first) => {
@@ -304,14 +312,14 @@ test("a body that is too large to be held passes unrecorded, and so does all wit
     });
   };
   expect(bodyOf(await ask(post(large)))).toBe(body);
-  expect(journal!.results).toEqual([]);
-  journal = undefined;
+  expect(recorder!.results).toEqual([]);
+  recorder = undefined;
   reply = (socket) => void socket.end(whole);
   expect(bodyOf(await ask())).toBe(body);
   // Neither are requests that are not metered.
-  journal = new MemoryJournal();
+  recorder = new MemoryRecorder();
   expect(bodyOf(await ask(post("{}", [], "/v1/embeddings")))).toBe(body);
-  expect(journal.results).toEqual([]);
+  expect(recorder.results).toEqual([]);
 });
 
 test("pipelined requests whose client leaves give everything back", async () => {
@@ -321,6 +329,6 @@ test("pipelined requests whose client leaves give everything back", async () => 
   client.write(post("{}", ["connection: keep-alive"]).repeat(3));
   await waitUntil(() => asked.length === 1, { what: "the first request" });
   client.destroy();
-  const results = await journal!.ended(1);
+  const results = await recorder!.ended(1);
   expect(new Set(results)).toEqual(new Set(["failed"]));
 });

@@ -1,4 +1,4 @@
-// The journal of a running attempt: answers are stored sealed, under its claim, and the next attempt of the message
+// Recorded answers of a running attempt: they are stored sealed, under its claim, and the next attempt of the message
 // gets each for an equal request, once.
 
 import { mkdtemp, rm } from "node:fs/promises";
@@ -10,20 +10,20 @@ import { sweepStore } from "@dari/control/storage";
 import { createSealer } from "@dari/control/tenants";
 import { claimTurn, countAttempt, finishTurn, loadTurn, type Turn } from "@dari/control/turns";
 import { answerRecording, dispatch, heads, recordings, retention } from "@dari/db";
-import { failure, modelAnswerLimits, newId, Redacted, type Notifier } from "@dari/domain";
-import type { AnswerJournal, JournalEntry, RecordedAnswer } from "@dari/gateway";
+import { failure, recordedAnswerLimits, newId, Redacted, type Notifier } from "@dari/domain";
+import type { AnswerRecorder, AnswerEntry, RecordedAnswer } from "@dari/gateway";
 import { createLogger } from "@dari/runtime";
 import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
 import { createTestSession, testManifest, type TestDatabase } from "@dari/testkit";
 import { openTestStore } from "@dari/testkit/store";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { RestoredAttempt } from "../src/turn/attempt.ts";
-import { createAnswerKeeper, type AnswerKeeper } from "../src/turn/recorders/keep-answers.ts";
+import { openTurnAnswers, type TurnAnswers } from "../src/turn/recorders/record-answers.ts";
 import { createModelRequestRecorder, type ModelRequestRecorder } from "../src/turn/recorders/record-model-requests.ts";
 
 type BlobStore = ReturnType<typeof openTestStore>;
 const notifier: Notifier = { notify: () => {}, subscribe: () => () => undefined, close: () => Promise.resolve() };
-const log = createLogger({ name: "keep-answers", level: "silent" });
+const log = createLogger({ name: "record-answers", level: "silent" });
 const sealer = createSealer(new Redacted(randomBytes(32)));
 const retries = { max_attempts: 9, on_worker_lost: true, record_answers: true };
 
@@ -45,8 +45,8 @@ afterAll(async () => {
 
 interface Running {
   readonly turn: Turn;
-  readonly keeper: AnswerKeeper;
-  readonly journal: AnswerJournal;
+  readonly answers: TurnAnswers;
+  readonly recorder: AnswerRecorder;
   readonly modelRequests: ModelRequestRecorder;
   readonly lines: string[];
   readonly answerObjects: string[];
@@ -76,13 +76,13 @@ async function claim({ organizationId, sessionId }: Place, number = 1, store: Pa
   const context = { db: database.db, sealer, log, notifier, workspaces: { blobs: used } };
   const attempt = { context, turn, lease, answerObjects } as unknown as RestoredAttempt;
   const modelRequests = createModelRequestRecorder(attempt);
-  const keeper = createAnswerKeeper({ ...attempt, modelRequests }, { add: (_stream, text) => void lines.push(text) });
-  return { turn, keeper, modelRequests, lines, answerObjects };
+  const answers = openTurnAnswers({ ...attempt, modelRequests }, { add: (_stream, text) => void lines.push(text) });
+  return { turn, answers, modelRequests, lines, answerObjects };
 }
 
 async function begin(place: Place, number?: number, store?: Partial<BlobStore>): Promise<Running> {
   const running = await claim(place, number, store);
-  return { ...running, journal: running.keeper.findJournal()! };
+  return { ...running, recorder: running.answers.findAnswerRecorder()! };
 }
 
 const finish = (turn: Turn, ending: "released" | "failed") =>
@@ -98,8 +98,8 @@ const answer = (text: string): RecordedAnswer => ({
   model: "gpt-5",
   finishReason: "stop",
 });
-const end = (entry: JournalEntry | undefined, text: string) => entry!.end(Promise.resolve(answer(text)));
-async function found(entry: JournalEntry | undefined): Promise<string | undefined> {
+const end = (entry: AnswerEntry | undefined, text: string) => entry!.end(Promise.resolve(answer(text)));
+async function found(entry: AnswerEntry | undefined): Promise<string | undefined> {
   const held = await entry!.find();
   held?.release();
   return held?.answer.body.toString();
@@ -107,8 +107,8 @@ async function found(entry: JournalEntry | undefined): Promise<string | undefine
 
 test("the next attempt gets each answer once, in order, whole, and the store never has its text", async () => {
   const place = await newMessage();
-  const { turn, keeper, journal, answerObjects } = await begin(place);
-  const entries = [journal.begin("a"), journal.begin("a"), journal.begin("b")];
+  const { turn, answers, recorder, answerObjects } = await begin(place);
+  const entries = [recorder.begin("a"), recorder.begin("a"), recorder.begin("b")];
   expect(await Promise.all(entries.map(found))).toEqual([undefined, undefined, undefined]);
   await Promise.all(entries.map((entry, at) => end(entry, `the answer ${at}`)));
   expect(answerObjects).toHaveLength(3);
@@ -116,12 +116,12 @@ test("the next attempt gets each answer once, in order, whole, and the store nev
     expect(key).toMatch(new RegExp(`^${place.organizationId}/answers/`));
     expect((await blobs.read(key)).toString("latin1")).not.toContain("the answer");
   }
-  await keeper.end(false);
-  expect(keeper.findJournal()).toBeUndefined();
+  await answers.end(false);
+  expect(answers.findAnswerRecorder()).toBeUndefined();
   await finish(turn, "released");
 
   const next = await begin(place, 2);
-  const again = ["a", "a", "b", "a", "c"].map((digest) => next.journal.begin(digest));
+  const again = ["a", "a", "b", "a", "c"].map((digest) => next.recorder.begin(digest));
   expect(await again[0]!.find()).toMatchObject({ answer: answer("the answer 0") });
   expect(await Promise.all(again.slice(1).map(found))).toEqual(["the answer 1", "the answer 2", undefined, undefined]);
   expect(next.lines).toEqual([]);
@@ -130,31 +130,31 @@ test("the next attempt gets each answer once, in order, whole, and the store nev
 
 test("an organization that never records wins over the manifest, from the next claim on", async () => {
   const place = await newMessage();
-  const { turn, journal, keeper, lines } = await begin(place);
+  const { turn, recorder, answers, lines } = await begin(place);
   await answerRecording.putAnswerRecordingIfThere(database.db, place.organizationId, "never");
-  await end(journal.begin("a"), "the answer");
+  await end(recorder.begin("a"), "the answer");
   expect(lines).toEqual([]);
-  await keeper.end(false);
+  await answers.end(false);
   await finish(turn, "released");
 
   const next = await begin(place, 2);
-  expect(next.journal).toBeUndefined();
+  expect(next.recorder).toBeUndefined();
   expect(next.lines).toEqual([expect.stringContaining("the organization does not allow it")]);
   await finish(next.turn, "released");
   await answerRecording.putAnswerRecordingIfThere(database.db, place.organizationId, "allowed");
   const last = await begin(place, 3);
-  expect(await found(last.journal.begin("a"))).toBe("the answer");
+  expect(await found(last.recorder.begin("a"))).toBe("the answer");
   await finish(last.turn, "failed");
 
   const plain = await begin(await newMessage(testManifest));
-  expect([plain.journal, plain.lines]).toEqual([undefined, []]);
+  expect([plain.recorder, plain.lines]).toEqual([undefined, []]);
   await finish(plain.turn, "failed");
 });
 
 test("the tokens of a request are stored before its answer can be found", async () => {
   const place = await newMessage();
-  const { turn, journal, modelRequests } = await begin(place);
-  const entry = journal.begin("a");
+  const { turn, recorder, modelRequests } = await begin(place);
+  const entry = recorder.begin("a");
   const counts = { input: 10, cachedInput: null, cacheWrite: null, output: 20, reasoning: null };
   const rest = { status: 200, model: "gpt-5", finishReason: "stop", isComplete: true, unread: null, durationMs: 1 };
   const result = Promise.resolve({ ...counts, ...rest, isRecorded: false });
@@ -170,26 +170,26 @@ test("the tokens of a request are stored before its answer can be found", async 
 
 test("a request that failed gives its number to the next one with its digest", async () => {
   const place = await newMessage();
-  const { turn, journal } = await begin(place);
-  const failed = journal.begin("a");
-  const unkept = journal.begin("a");
+  const { turn, recorder } = await begin(place);
+  const failed = recorder.begin("a");
+  const unrecorded = recorder.begin("a");
   await failed!.end(Promise.resolve("failed"));
-  await unkept!.end(Promise.resolve("unkept"));
-  await end(journal.begin("a"), "first");
-  await end(journal.begin("a"), "third");
+  await unrecorded!.end(Promise.resolve("unrecorded"));
+  await end(recorder.begin("a"), "first");
+  await end(recorder.begin("a"), "third");
   await finish(turn, "released");
   const next = await begin(place, 2);
-  const again = ["a", "a", "a"].map((digest) => next.journal.begin(digest));
+  const again = ["a", "a", "a"].map((digest) => next.recorder.begin(digest));
   expect(await Promise.all(again.map(found))).toEqual(["first", undefined, "third"]);
   await finish(next.turn, "failed");
 });
 
 test("the first request without a recorded answer says so, once", async () => {
   const place = await newMessage();
-  const { turn, journal } = await begin(place);
-  await end(journal.begin("a"), "one");
+  const { turn, recorder } = await begin(place);
+  await end(recorder.begin("a"), "one");
   await finish(turn, "released");
-  const { journal: next, lines, turn: last } = await begin(place, 2);
+  const { recorder: next, lines, turn: last } = await begin(place, 2);
   expect(await Promise.all(["x", "y"].map((digest) => found(next.begin(digest))))).toEqual([undefined, undefined]);
   expect(lines).toEqual(["no answer is recorded for a request to a model; 1 recorded ones are not used yet\n"]);
   await finish(last, "failed");
@@ -206,43 +206,43 @@ test.each<[title: string, damage: (key: string, other: string) => Promise<unknow
   ["empty", (key) => blobs.put(key, Buffer.alloc(0))],
 ])("an object that is %s is not served, and its model is asked", async (_title, damage) => {
   const place = await newMessage();
-  const { turn, journal, answerObjects } = await begin(place);
-  await end(journal.begin("a"), "one");
-  await end(journal.begin("b"), "two");
+  const { turn, recorder, answerObjects } = await begin(place);
+  await end(recorder.begin("a"), "one");
+  await end(recorder.begin("b"), "two");
   await damage(answerObjects[0]!, answerObjects[1]!);
   await finish(turn, "released");
   const next = await begin(place, 2);
-  const entry = next.journal.begin("a");
+  const entry = next.recorder.begin("a");
   expect(await found(entry)).toBeUndefined();
   expect(next.lines).toEqual(["a recorded answer of a model cannot be read; the model is asked again\n"]);
   await end(entry, "another");
   await finish(next.turn, "released");
   const last = await begin(place, 3);
-  expect(await Promise.all(["a", "b"].map((digest) => found(last.journal.begin(digest))))).toEqual(["another", "two"]);
+  expect(await Promise.all(["a", "b"].map((digest) => found(last.recorder.begin(digest))))).toEqual(["another", "two"]);
   await finish(last.turn, "failed");
 });
 
 test("an object of another organization's message cannot be opened under a row of one's own", async () => {
   const [mine, theirs] = [await newMessage(), await newMessage()];
   const runs = [await begin(mine), await begin(theirs)];
-  for (const { journal } of runs) await end(journal.begin("a"), "whose?");
+  for (const { recorder } of runs) await end(recorder.begin("a"), "whose?");
   await database.db.pool.query("update dari.recorded_answers set object_key = $1 where session_id = $2", [
     runs[1]!.answerObjects[0],
     mine.sessionId,
   ]);
   await Promise.all(runs.map(({ turn }) => finish(turn, "released")));
   const [next, other] = [await begin(mine, 2), await begin(theirs, 2)];
-  expect(await found(next.journal.begin("a"))).toBeUndefined();
-  expect(await found(other.journal.begin("a"))).toBe("whose?");
+  expect(await found(next.recorder.begin("a"))).toBeUndefined();
+  expect(await found(other.recorder.begin("a"))).toBe("whose?");
   await Promise.all([next, other].map(({ turn }) => finish(turn, "failed")));
 });
 
 test("what is not recorded is said once", async () => {
   const place = await newMessage();
-  const { journal, lines, turn } = await begin(place);
-  for (let at = 0; at < 2; at++) expect(journal.begin(undefined)).toBeUndefined();
-  for (let at = 0; at < modelAnswerLimits.rowsPerMessage; at++) expect(journal.begin("a")).toBeDefined();
-  for (let at = 0; at < 2; at++) expect(journal.begin("b")).toBeUndefined();
+  const { recorder, lines, turn } = await begin(place);
+  for (let at = 0; at < 2; at++) expect(recorder.begin(undefined)).toBeUndefined();
+  for (let at = 0; at < recordedAnswerLimits.rowsPerMessage; at++) expect(recorder.begin("a")).toBeDefined();
+  for (let at = 0; at < 2; at++) expect(recorder.begin("b")).toBeUndefined();
   const why = "not every answer of a model is recorded";
   expect(lines).toEqual([
     `${why}: a request is larger than can be held\n`,
@@ -251,20 +251,20 @@ test("what is not recorded is said once", async () => {
   await finish(turn, "failed");
 });
 
-test("a manifest that does not ask for it has no journal", async () => {
+test("a manifest that does not ask for it has no recorder", async () => {
   const place = await newMessage({ ...testManifest, retries: { max_attempts: 1, on_worker_lost: true } });
-  const { keeper, turn } = await claim(place);
-  expect(keeper.findJournal()).toBeUndefined();
-  await keeper.end(false);
+  const { answers, turn } = await claim(place);
+  expect(answers.findAnswerRecorder()).toBeUndefined();
+  await answers.end(false);
   await finish(turn, "failed");
 });
 
 test("a store that fails loses the answer, and no request waits for it", async () => {
   const place = await newMessage();
   const put = () => Promise.reject(new Error("the store is away"));
-  const { journal, turn } = await begin(place, 1, { put } as Partial<BlobStore>);
-  await end(journal.begin("a"), "one");
-  await journal.settled();
+  const { recorder, turn } = await begin(place, 1, { put } as Partial<BlobStore>);
+  await end(recorder.begin("a"), "one");
+  await recorder.settled();
   await finish(turn, "released");
   const next = await begin(place, 2);
   expect(next.turn.recordedAnswers).toEqual([]);
@@ -278,10 +278,10 @@ test("a request waits for answers that are being stored", async () => {
     await gate.promise;
     return blobs.put(...given);
   };
-  const { journal, turn } = await begin(place, 1, { put });
-  const stored = end(journal.begin("a"), "one");
+  const { recorder, turn } = await begin(place, 1, { put });
+  const stored = end(recorder.begin("a"), "one");
   let isSettled = false;
-  const settled = journal.settled().then(() => (isSettled = true));
+  const settled = recorder.settled().then(() => (isSettled = true));
   await new Promise((resolve) => setImmediate(resolve));
   expect(isSettled).toBe(false);
   gate.resolve();
@@ -291,24 +291,24 @@ test("a request waits for answers that are being stored", async () => {
 
 test("what a turn and a worker hold is bounded, and answers that do not fit go to the model", async () => {
   const place = await newMessage();
-  const { journal, turn } = await begin(place);
-  await end(journal.begin("a"), "one");
+  const { recorder, turn } = await begin(place);
+  await end(recorder.begin("a"), "one");
   await finish(turn, "released");
   const next = await begin(place, 2);
-  const { room } = next.journal;
-  expect(room.take(modelAnswerLimits.heldBytesPerTurn)).toBe(true);
+  const { room } = next.recorder;
+  expect(room.take(recordedAnswerLimits.heldBytesPerTurn)).toBe(true);
   expect(room.take(1)).toBe(false);
-  expect(await found(next.journal.begin("a"))).toBeUndefined();
-  room.give(modelAnswerLimits.heldBytesPerTurn);
+  expect(await found(next.recorder.begin("a"))).toBeUndefined();
+  room.give(recordedAnswerLimits.heldBytesPerTurn);
   await finish(next.turn, "failed");
 });
 
 test("a superseded attempt leaves no object, and the sweep takes objects of ended messages", async () => {
   const place = await newMessage();
-  const { turn, journal, answerObjects } = await begin(place);
-  await end(journal.begin("a"), "one");
+  const { turn, recorder, answerObjects } = await begin(place);
+  await end(recorder.begin("a"), "one");
   await finish(turn, "released");
-  const late = journal.begin("b");
+  const late = recorder.begin("b");
   await end(late, "late");
   expect(await blobs.head(answerObjects[1]!)).toBeUndefined();
   const next = await begin(place, 2);
@@ -326,9 +326,9 @@ test("a superseded attempt leaves no object, and the sweep takes objects of ende
 test("a replay gets its original's answers and says what differs; a sweep leaves them until they expire", async () => {
   const recorded = { ...retries, record_answers: { keep_days: 1 } };
   const place = await newMessage({ ...testManifest, retries: recorded });
-  const { turn, journal, answerObjects } = await begin(place);
-  await end(journal.begin("a"), "one");
-  await end(journal.begin("b"), "two");
+  const { turn, recorder, answerObjects } = await begin(place);
+  await end(recorder.begin("a"), "one");
+  await end(recorder.begin("b"), "two");
   await finishTurn({ db: database.db, notifier, log }, turn, turn.organizationId, {
     ending: "completed",
     output: { parts: [] },
@@ -345,11 +345,11 @@ test("a replay gets its original's answers and says what differs; a sweep leaves
   await recordings.markReplay(database.db, { sessionId, messageId, of: turn.messageId, asksModels: true });
 
   const replay = await begin({ organizationId, sessionId });
-  const asked = ["b", "x", "y"].map((digest) => replay.journal.begin(digest));
+  const asked = ["b", "x", "y"].map((digest) => replay.recorder.begin(digest));
   expect(await found(asked[0])).toBe("two");
   expect([await found(asked[1]), await found(asked[2])]).toEqual([undefined, undefined]);
   await end(asked[1], "live");
-  await replay.keeper.end(true);
+  await replay.answers.end(true);
   expect(replay.lines).toEqual([
     "no answer is recorded for request 2 of this replay; 1 recorded ones are not used yet\n",
     `this was a replay of ${turn.messageId}: it made 3 requests to models, and 1 of 2 recorded answers were used\n`,

@@ -1,19 +1,19 @@
-// Keeps the bytes of an answer while they pass.
+// Holds the bytes of an answer while they pass, so that it can be recorded.
 
-import { modelAnswerLimits } from "@dari/domain";
-import type { AnswerRoom } from "./answer-journal.ts";
+import { recordedAnswerLimits } from "@dari/domain";
+import type { AnswerRoom } from "./answer-recorder.ts";
 
 const firstBytes = 16 * 1024;
 
 /** One buffer that grows: chunks can be small parts of large buffers, which they would keep in memory. */
-export class AnswerTape {
+export class AnswerBuffer {
   readonly #room: AnswerRoom;
   readonly #bytesMax: number;
   #buffer = Buffer.alloc(0);
   #length = 0;
   #isDropped = false;
 
-  constructor(room: AnswerRoom, bytesMax: number = modelAnswerLimits.bytesPerAnswer) {
+  constructor(room: AnswerRoom, bytesMax: number = recordedAnswerLimits.bytesPerAnswer) {
     this.#room = room;
     this.#bytesMax = bytesMax;
   }

@@ -1,4 +1,4 @@
-// The journal of a turn's answers: what the proxy asks it, and what it stores there.
+// What records the answers of a turn's models and gives recorded ones back, as the proxy sees it.
 
 /** An answer that passed to its end. */
 export interface RecordedAnswer {
@@ -12,10 +12,10 @@ export interface RecordedAnswer {
 }
 
 /**
- * How a request ended. `failed`: the agent has no answer, and may ask again. `unkept`: it has one, which is too large
- * or cannot be checked.
+ * How a request ended. `failed`: the agent has no answer, and may ask again. `unrecorded`: it has one, which is too
+ * large or cannot be checked.
  */
-export type JournalResult = RecordedAnswer | "failed" | "unkept";
+export type AnswerResult = RecordedAnswer | "failed" | "unrecorded";
 
 /** The bytes of answers that are held in memory. */
 export interface AnswerRoom {
@@ -31,14 +31,14 @@ export interface HeldAnswer {
   release(): void;
 }
 
-/** The journal of one attempt. */
-export interface AnswerJournal {
+/** Records the answers of one attempt, and gives back those that earlier attempts recorded. */
+export interface AnswerRecorder {
   readonly room: AnswerRoom;
   /**
    * Begins a request. `digest`: equal for equal requests; undefined: its body could not be held. Returns undefined if
    * the answer is not to be recorded.
    */
-  begin(digest: string | undefined): JournalEntry | undefined;
+  begin(digest: string | undefined): AnswerEntry | undefined;
   /**
    * Resolves once the answers that have ended are stored, so that a lost worker costs no more than the requests that
    * are open. Waits for a limited time. Never rejects.
@@ -47,9 +47,9 @@ export interface AnswerJournal {
 }
 
 /** One request of the attempt. */
-export interface JournalEntry {
+export interface AnswerEntry {
   /** Resolves with the answer that an earlier attempt recorded, or undefined. Never rejects. */
   find(): Promise<HeldAnswer | undefined>;
   /** Stores what the request got. Call it once the answer has arrived. Resolves once it is stored. Never rejects. */
-  end(result: Promise<JournalResult>): Promise<void>;
+  end(result: Promise<AnswerResult>): Promise<void>;
 }

@@ -1,10 +1,10 @@
-// Stores answers of models as sealed objects, with the rows that name them, and reads them.
+// Stores recorded answers as sealed objects, with the rows that name them, and reads them.
 
 import { randomUUID } from "node:crypto";
 import type { BlobStore } from "@dari/blobs";
 import { retryThroughOutage, type SealContext, type Sealer } from "@dari/control/context";
 import { recordedAnswers, type Claim, type Database, type RecordedAnswerRow } from "@dari/db";
-import { modelAnswerLimits, type Log } from "@dari/domain";
+import { recordedAnswerLimits, type Log } from "@dari/domain";
 
 export interface AnswerContext {
   readonly db: Database;
@@ -37,7 +37,7 @@ export function newAnswerObject(organizationId: string): string {
  * If the process dies between the object and its row, the sweep of the store deletes the object. `beforeRow`: stores
  * what must be stored once a later attempt can get the answer.
  */
-export async function storeModelAnswer(
+export async function storeRecordedAnswer(
   context: AnswerContext,
   claim: Claim & AnswerOwner,
   answer: AnswerKey & { readonly objectKey: string; readonly bytes: Buffer },
@@ -48,7 +48,7 @@ export async function storeModelAnswer(
   const { sizeBytes } = await blobs.put(objectKey, sealer.sealBytes(bytes, sealOf(claim, answer)));
   await beforeRow();
   const row: RecordedAnswerRow = { digest, ordinal, objectKey, sizeBytes };
-  const max = { rows: modelAnswerLimits.rowsPerMessage, bytes: modelAnswerLimits.bytesPerMessage };
+  const max = { rows: recordedAnswerLimits.rowsPerMessage, bytes: recordedAnswerLimits.bytesPerMessage };
   const record = () => recordedAnswers.recordAnswerIfHeld(db, claim, row, max);
   const outcome = await retryThroughOutage(context, record, signal);
   if (outcome !== "stored") await blobs.delete([objectKey]);
@@ -59,7 +59,7 @@ export async function storeModelAnswer(
  * @throws Error if the object is missing, damaged, sealed under an unknown key, or not the one that was stored under
  *   this key for this message
  */
-export async function readModelAnswer(
+export async function readRecordedAnswer(
   { blobs, sealer }: Pick<AnswerContext, "blobs" | "sealer">,
   owner: AnswerOwner,
   answer: RecordedAnswerRow,
@@ -71,5 +71,5 @@ export async function readModelAnswer(
 
 /** Binds an object to its message and request, so that it cannot be opened as the answer to another one. */
 function sealOf({ organizationId, messageId }: AnswerOwner, { digest, ordinal }: AnswerKey): SealContext {
-  return { organizationId, name: `model-answer ${messageId} ${digest} ${ordinal}` };
+  return { organizationId, name: `recorded-answer ${messageId} ${digest} ${ordinal}` };
 }
