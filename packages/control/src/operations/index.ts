@@ -7,7 +7,7 @@ export { promoteJob, type PromotedJob } from "./jobs/promote-job.ts";
 export { rebuildFailedJobs } from "./jobs/rebuild-failed-jobs.ts";
 export { createJobRepair, type JobContext } from "./jobs/repair-jobs.ts";
 export { retryJob, type JobRetry, type RetriedJob } from "./jobs/retry-job.ts";
-export { metricsByPart, platformMetrics } from "./metrics/catalogue.ts";
+export { metricsByPart, platformMetrics } from "./metrics/metric-catalogue.ts";
 export { eventMetrics } from "./metrics/event-metrics.ts";
 export { createPlatformMetrics, type PlatformMetrics } from "./metrics/platform-metrics.ts";
 export { createPlatformTraces, combineObservers } from "./traces/platform-traces.ts";

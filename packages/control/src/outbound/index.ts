@@ -22,7 +22,7 @@ export {
   sendWebhookTest,
 } from "./webhooks/delivery-log.ts";
 export { getWebhookEndpoint, listWebhookEndpoints } from "./webhooks/get-endpoint.ts";
-export { parseReceiverPolicy } from "./webhooks/receivers.ts";
+export { parseReceiverPolicy } from "./webhooks/check-receiver.ts";
 export { rotateWebhookSecret } from "./webhooks/rotate-secret.ts";
 export {
   createWebhookSender,

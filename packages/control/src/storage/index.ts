@@ -1,12 +1,12 @@
 // Data in the object store: workspaces and their snapshots, uploaded files, and the maintenance of the store.
 
-export type { ArchiveEntry } from "./archives/entry.ts";
+export type { ArchiveEntry } from "./archives/archive-entry.ts";
 export { ArchiveRefusedError, readTar, type TarEntry } from "./archives/read-tar.ts";
-export { writeTar } from "./archives/tar.ts";
+export { writeTar } from "./archives/write-tar.ts";
 export { completeUpload } from "./signed-urls/complete-upload.ts";
 export { getDownloadUrl } from "./signed-urls/get-download-url.ts";
 export { reserveUpload } from "./signed-urls/reserve-upload.ts";
-export { stagingKey } from "./signed-urls/staging.ts";
+export { stagingKey } from "./signed-urls/staging-key.ts";
 export { createFile } from "./files/create-file.ts";
 export { deleteFile } from "./files/delete-file.ts";
 export { getFile, getFileContent, type OpenedContent } from "./files/get-file.ts";
@@ -18,7 +18,7 @@ export { deleteSessionFile, putSessionFile } from "./session-files/edit-session-
 export { getSessionFile } from "./session-files/get-session-file.ts";
 export { listSessionFiles } from "./session-files/list-session-files.ts";
 export { compareReplay } from "./session-files/compare-replay.ts";
-export { diffMessage } from "./session-files/message-diff.ts";
+export { diffMessage } from "./session-files/diff-message.ts";
 export { checkStore } from "./maintenance/check-store.ts";
 export { deleteExpired, type ExpiryCounts } from "./maintenance/delete-expired.ts";
 export { emptyDeletedOrganizations } from "./maintenance/empty-organizations.ts";

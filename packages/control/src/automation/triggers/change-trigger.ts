@@ -15,11 +15,11 @@ import type { Actor, Control } from "@dari/control/context";
 import { withAuditEntry } from "@dari/control/tenants";
 import { triggers, type TriggerKey } from "@dari/db";
 import { AppError, invalidField, isId, limits, newId, notFound } from "@dari/domain";
-import { checkConditions } from "./conditions.ts";
+import { checkConditions } from "./check-conditions.ts";
 import { getTrigger } from "./get-trigger.ts";
-import { decodeStandardSecret } from "./signatures.ts";
-import { parseIdTemplate, parseTemplate } from "./template.ts";
-import { createTriggerToken, triggerSecretName } from "./token.ts";
+import { decodeStandardSecret } from "./verify-signature.ts";
+import { parseIdTemplate, parseTemplate } from "./render-template.ts";
+import { createTriggerToken, triggerSecretName } from "./trigger-token.ts";
 
 /**
  * @throws AppError `invalid` for templates, conditions or a secret that are not allowed; `not_found` for the agent;

@@ -5,11 +5,11 @@ import { createHash } from "node:crypto";
 import type { TriggerCondition, TriggerReceipt, TriggerScheme } from "@dari/contract";
 import { invalidField, limits } from "@dari/domain";
 import type { ReceivingTrigger } from "@dari/db";
-import { findUnmet } from "./conditions.ts";
-import { findEventId, type EventId } from "./event-id.ts";
-import { parseEventBody, parsePath, readValue, textOfScalar, type TriggerEventValues } from "./event-values.ts";
-import type { TriggerRequest } from "./signatures.ts";
-import { parseTemplate, renderKey, renderText } from "./template.ts";
+import { findUnmet } from "./check-conditions.ts";
+import { findEventId, type EventId } from "./find-event-id.ts";
+import { parseEventBody, parsePath, readValue, textOfScalar, type TriggerEventValues } from "./read-event-value.ts";
+import type { TriggerRequest } from "./verify-signature.ts";
+import { parseTemplate, renderKey, renderText } from "./render-template.ts";
 
 export interface PlannedMessage {
   readonly parts: readonly { readonly type: "text"; readonly text: string }[];

@@ -6,10 +6,10 @@ import { inOneTransaction, withIdempotencyKey, type Actor, type Control } from "
 import { requestedLane, sendMessage } from "@dari/control/turns";
 import { coalesceReads, sessions, triggers, type ReceivingTrigger } from "@dari/db";
 import { AppError, newId, notFound, requireFound } from "@dari/domain";
-import type { EventId } from "./event-id.ts";
+import type { EventId } from "./find-event-id.ts";
 import { pausedReason, renderIgnored, type PlannedMessage } from "./plan-event.ts";
-import { isSigned, type TriggerRequest } from "./signatures.ts";
-import { hashTriggerToken, isTriggerToken, triggerSecretName } from "./token.ts";
+import { isSigned, type TriggerRequest } from "./verify-signature.ts";
+import { hashTriggerToken, isTriggerToken, triggerSecretName } from "./trigger-token.ts";
 
 /** Hashes per statement. */
 const hashesMax = 1_000;

@@ -4,7 +4,7 @@
 import { idempotencyKeys } from "@dari/db";
 import type { Actor } from "../actor.ts";
 import type { Control } from "../control.ts";
-import { createFingerprint } from "./fingerprint.ts";
+import { createFingerprint } from "./create-fingerprint.ts";
 
 /** Clients repeat a call within seconds. */
 const repeatedWithinMs = 300_000;

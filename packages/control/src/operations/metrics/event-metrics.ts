@@ -1,7 +1,7 @@
 // What each log line counts. Fields are read as they are logged.
 
 import type { MetricLabels } from "@dari/runtime";
-import type { PlatformMetric } from "./catalogue.ts";
+import type { PlatformMetric } from "./metric-catalogue.ts";
 
 /** Counts the metrics that a program has. Ignores others. */
 export interface MetricRecorder {

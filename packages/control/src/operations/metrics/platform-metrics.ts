@@ -6,7 +6,7 @@ import type { TurnDelivery } from "@dari/domain";
 import type { TurnQueue } from "@dari/queue";
 import { createMetrics, otherLabel, type Metrics, type MetricsPage, type MetricSpec } from "@dari/runtime";
 import { countTurns } from "../health/waiting-turns.ts";
-import { metricsByPart, type PlatformMetric } from "./catalogue.ts";
+import { metricsByPart, type PlatformMetric } from "./metric-catalogue.ts";
 import { eventMetrics, type MetricRecorder } from "./event-metrics.ts";
 
 export type MetricsPart = "api" | "worker" | "reconciler";

@@ -15,7 +15,7 @@ import { cacheReads, writeTar, type ArchiveEntry } from "@dari/control/storage";
 import { events, sessionExports, type ExportedInput, type ExportedMessage, type ExportRow } from "@dari/db";
 import { AppError, requireFound, limits } from "@dari/domain";
 import { readFile, treeHash, type TreeEntry } from "@dari/workspace";
-import { bundleEntry, inputsEntry, ledgerEntry, messagesEntry, sessionEntry, uploadEntry } from "./entries.ts";
+import { bundleEntry, inputsEntry, ledgerEntry, messagesEntry, sessionEntry, uploadEntry } from "./entry-names.ts";
 
 interface Export {
   readonly control: Control;

@@ -27,7 +27,7 @@ import { sessionImports, type TurnSnapshot } from "@dari/db";
 import { AppError, leafFilename, limits, newId } from "@dari/domain";
 import { emptyTree, treeHash } from "@dari/workspace";
 import { writeHashed, type Scratch } from "@dari/runtime";
-import { bundleEntry, inputsEntry, ledgerEntry, messagesEntry, sessionEntry, uploadEntry } from "./entries.ts";
+import { bundleEntry, inputsEntry, ledgerEntry, messagesEntry, sessionEntry, uploadEntry } from "./entry-names.ts";
 import { ConversationReceiver } from "./read-conversation.ts";
 import { parseValue, readLines, readText } from "./read-lines.ts";
 import { WorkspaceReceiver } from "./read-workspace.ts";

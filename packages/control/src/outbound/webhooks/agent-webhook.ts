@@ -8,7 +8,7 @@ import { AppError, requireFound, limits, notFound } from "@dari/domain";
 import { renderEndpoint } from "../views/webhook.ts";
 import { deleteWebhookEndpoint, updateWebhookEndpoint } from "./change-endpoint.ts";
 import { createWebhookEndpoint } from "./create-endpoint.ts";
-import { checkReceiver, publicReceivers } from "./receivers.ts";
+import { checkReceiver, publicReceivers } from "./check-receiver.ts";
 import { rotateWebhookSecret } from "./rotate-secret.ts";
 
 /** @throws AppError `not_found`; `conflict` if the agent has several endpoints. */

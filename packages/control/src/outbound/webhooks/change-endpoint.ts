@@ -6,7 +6,7 @@ import { withAuditEntry } from "@dari/control/tenants";
 import { webhookEndpoints } from "@dari/db";
 import { notFound } from "@dari/domain";
 import { getWebhookEndpoint } from "./get-endpoint.ts";
-import { checkReceiver, publicReceivers } from "./receivers.ts";
+import { checkReceiver, publicReceivers } from "./check-receiver.ts";
 
 /**
  * Changes an endpoint. Pending deliveries go to the new URL. Events that happen while an endpoint is disabled are not

@@ -10,8 +10,8 @@ import { withAuditEntry } from "@dari/control/tenants";
 import { webhookEndpoints } from "@dari/db";
 import { agentIdFromWire, AppError, invalidField, limits, newId } from "@dari/domain";
 import { getWebhookEndpoint } from "./get-endpoint.ts";
-import { checkReceiver, publicReceivers } from "./receivers.ts";
-import { createWebhookSecret, webhookSecretName } from "./signature.ts";
+import { checkReceiver, publicReceivers } from "./check-receiver.ts";
+import { createWebhookSecret, webhookSecretName } from "./sign-webhook.ts";
 
 /**
  * Creates an endpoint, which gets the events that are committed after the reply.

@@ -14,11 +14,11 @@ import {
 } from "@dari/db";
 import { limits, webhookAttemptsMax, webhookRetryMs, type Log } from "@dari/domain";
 import type { Resolve } from "@dari/network";
-import { renderPayload } from "./payload.ts";
-import { post } from "./post.ts";
-import { publicReceivers } from "./receivers.ts";
+import { renderPayload } from "./render-payload.ts";
+import { post } from "./post-to-receiver.ts";
+import { publicReceivers } from "./check-receiver.ts";
 import { recordEndpointDisabled } from "./record-endpoint-disabled.ts";
-import { signDelivery, webhookSecretName } from "./signature.ts";
+import { signDelivery, webhookSecretName } from "./sign-webhook.ts";
 
 export interface WebhookContext {
   readonly db: Database;

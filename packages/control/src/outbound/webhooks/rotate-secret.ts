@@ -6,7 +6,7 @@ import { withAuditEntry } from "@dari/control/tenants";
 import { webhookEndpoints } from "@dari/db";
 import { AppError, limits, notFound } from "@dari/domain";
 import { getWebhookEndpoint } from "./get-endpoint.ts";
-import { createWebhookSecret, webhookSecretName } from "./signature.ts";
+import { createWebhookSecret, webhookSecretName } from "./sign-webhook.ts";
 
 /**
  * Replaces the secret. The old one also signs for another day. @throws AppError `not_found`; `conflict` if too many

@@ -6,7 +6,7 @@ import { stagingKey } from "@dari/control/storage";
 import { sourceSnapshots } from "@dari/db";
 import { limits, newId, type SourceSnapshotState } from "@dari/domain";
 import { bundleKey } from "../bundles/bundle-key.ts";
-import { signUploadUrl } from "./upload-url.ts";
+import { signUploadUrl } from "./sign-upload-url.ts";
 
 export async function createSourceSnapshot(
   control: Control,

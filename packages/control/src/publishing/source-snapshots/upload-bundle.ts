@@ -7,7 +7,7 @@ import type { Control } from "@dari/control/context";
 import { sourceSnapshots } from "@dari/db";
 import { AppError, requireFound } from "@dari/domain";
 import { bundleKey } from "../bundles/bundle-key.ts";
-import { checkUploadUrl } from "./upload-url.ts";
+import { checkUploadUrl } from "./sign-upload-url.ts";
 
 export interface BundleUpload {
   readonly sourceSnapshotId: string;

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import type { ArchiveEntry } from "./entry.ts";
-import { writeTar } from "./tar.ts";
-import { writeZip } from "./zip.ts";
+import type { ArchiveEntry } from "./archive-entry.ts";
+import { writeTar } from "./write-tar.ts";
+import { writeZip } from "./write-zip.ts";
 
 let dir: string;
 beforeAll(() => {

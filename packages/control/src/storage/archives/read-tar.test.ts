@@ -8,9 +8,9 @@ import { buffer } from "node:stream/consumers";
 import { Readable } from "node:stream";
 import { expect, test } from "@jest/globals";
 import { pack } from "tar-stream";
-import type { ArchiveEntry } from "./entry.ts";
+import type { ArchiveEntry } from "./archive-entry.ts";
 import { ArchiveRefusedError, readTar } from "./read-tar.ts";
-import { writeTar } from "./tar.ts";
+import { writeTar } from "./write-tar.ts";
 
 function entry(path: string, text: string, more: Partial<ArchiveEntry> = {}): ArchiveEntry {
   const bytes = Buffer.from(text);

@@ -1,10 +1,10 @@
-// Reads a tar archive of the kind that tar.ts writes, entry by entry, from an untrusted stream. Refuses other types
-// of entries and other header extensions. Holds one header in memory and no content.
+// Reads a tar archive of the kind that write-tar.ts writes, entry by entry, from an untrusted stream. Refuses other
+// types of entries and other header extensions. Holds one header in memory and no content.
 
 import { pipeline } from "node:stream/promises";
 import { findArchiveFault } from "@dari/bundles";
 import { extract, type Header } from "tar-stream";
-import type { ArchiveEntry } from "./entry.ts";
+import type { ArchiveEntry } from "./archive-entry.ts";
 
 const blockBytes = 512;
 /** An archive ends with two empty blocks. */

@@ -3,12 +3,12 @@
 import type { Actor, Control } from "@dari/control/context";
 import { normalizeWorkspacePath, notFound } from "@dari/domain";
 import { findClientPath, readFile, type Tree, type TreeEntry } from "@dari/workspace";
-import type { ArchiveEntry } from "../archives/entry.ts";
-import { writeTar } from "../archives/tar.ts";
-import { writeZip } from "../archives/zip.ts";
-import { loadSessionTree } from "./session-tree.ts";
+import type { ArchiveEntry } from "../archives/archive-entry.ts";
+import { writeTar } from "../archives/write-tar.ts";
+import { writeZip } from "../archives/write-zip.ts";
+import { loadSessionTree } from "./load-session-tree.ts";
 import { cacheReads } from "../workspaces/cache-reads.ts";
-import { findEntry } from "./workspace-path.ts";
+import { findEntry } from "./resolve-path.ts";
 
 /**
  * Returns the archive's bytes, produced while they are read; a tar is not compressed yet. The same tree and paths give

@@ -8,8 +8,8 @@ import { AppError, requireFound, newId, normalizeWorkspacePath, notFound } from 
 import { diff, listDirectory } from "@dari/workspace";
 import type { OpenedContent } from "../files/get-file.ts";
 import { openTreeFile } from "./get-session-file.ts";
-import { resolveDirectory } from "./workspace-path.ts";
-import { listClientChanges } from "../workspaces/client-changes.ts";
+import { resolveDirectory } from "./resolve-path.ts";
+import { listClientChanges } from "../workspaces/list-client-changes.ts";
 import { writeHead } from "../workspaces/write-head.ts";
 
 /** Identifies an attempt. */

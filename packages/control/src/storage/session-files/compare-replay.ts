@@ -7,7 +7,7 @@ import { getMessage, getSession } from "@dari/control/turns";
 import { recordings, sideSnapshots } from "@dari/db";
 import { AppError, requireFound } from "@dari/domain";
 import { diff, type Tree } from "@dari/workspace";
-import { listClientChanges, type FileChange } from "../workspaces/client-changes.ts";
+import { listClientChanges, type FileChange } from "../workspaces/list-client-changes.ts";
 
 /**
  * @throws AppError `not_found`, also if the original message is gone; `conflict` if the message is no replay, or has

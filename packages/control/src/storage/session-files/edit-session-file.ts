@@ -8,9 +8,9 @@ import type { Actor, Control } from "@dari/control/context";
 import { AppError, invalidField, normalizeWorkspacePath, notFound } from "@dari/domain";
 import { defaultWorkspaceLimits, addFileToTree, removePathFromTree, type Tree, type TreeEntry } from "@dari/workspace";
 import { writeHashed, type Scratch } from "@dari/runtime";
-import { loadSessionHead } from "./session-tree.ts";
+import { loadSessionHead } from "./load-session-tree.ts";
 import { writeEditedTree } from "../workspaces/write-head.ts";
-import { findEntry, resolveWritePath } from "./workspace-path.ts";
+import { findEntry, resolveWritePath } from "./resolve-path.ts";
 
 /** Preconditions, as in the headers of the same names. */
 export interface WritePreconditions {

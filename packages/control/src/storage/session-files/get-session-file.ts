@@ -3,9 +3,9 @@
 import type { Actor, Control } from "@dari/control/context";
 import { normalizeWorkspacePath } from "@dari/domain";
 import { readFile, type Tree } from "@dari/workspace";
-import { loadSessionTree } from "./session-tree.ts";
+import { loadSessionTree } from "./load-session-tree.ts";
 import type { OpenedContent } from "../files/get-file.ts";
-import { findFileEntry } from "./workspace-path.ts";
+import { findFileEntry } from "./resolve-path.ts";
 
 /**
  * Follows links inside the workspace. @throws AppError `not_found`, `invalid` (not a file, or a link out of the

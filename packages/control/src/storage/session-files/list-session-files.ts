@@ -4,8 +4,8 @@ import type { DirectoryListing } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { requireFound, normalizeWorkspacePath } from "@dari/domain";
 import { listDirectory } from "@dari/workspace";
-import { loadSessionTree } from "./session-tree.ts";
-import { resolveDirectory } from "./workspace-path.ts";
+import { loadSessionTree } from "./load-session-tree.ts";
+import { resolveDirectory } from "./resolve-path.ts";
 
 /**
  * Lists one level, or with `recursive` everything below. @throws AppError `not_found`, `invalid` for a path out of the

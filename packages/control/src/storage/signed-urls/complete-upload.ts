@@ -7,7 +7,7 @@ import type { Actor, Control } from "@dari/control/context";
 import { files } from "@dari/db";
 import { AppError, invalidField } from "@dari/domain";
 import { renderFile } from "../views/file.ts";
-import { stagingKey } from "./staging.ts";
+import { stagingKey } from "./staging-key.ts";
 import { readTicket, type UploadTicket } from "./upload-ticket.ts";
 
 /**

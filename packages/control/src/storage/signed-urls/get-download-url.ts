@@ -4,7 +4,7 @@ import type { FileDownloadUrl } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { files } from "@dari/db";
 import { requireFound, limits } from "@dari/domain";
-import { requireSignedUrls } from "./staging.ts";
+import { requireSignedUrls } from "./staging-key.ts";
 
 /**
  * The URL works until it expires, even if the file is deleted earlier.

@@ -4,7 +4,7 @@ import type { FileUploadReserved, ReserveFileUploadRequest } from "@dari/contrac
 import type { Actor, Control } from "@dari/control/context";
 import { AppError, limits, newId } from "@dari/domain";
 import { normalizeFileDescription } from "../files/create-file.ts";
-import { requireSignedUrls, stagingKey } from "./staging.ts";
+import { requireSignedUrls, stagingKey } from "./staging-key.ts";
 import { writeTicket } from "./upload-ticket.ts";
 
 /** @throws AppError `conflict` if clients cannot reach the object store, `too_large`, `invalid`. */

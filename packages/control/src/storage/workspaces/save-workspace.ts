@@ -4,7 +4,7 @@ import type { Turn } from "@dari/control/turns";
 import type { TurnSnapshot } from "@dari/db";
 import { newId, type Log } from "@dari/domain";
 import { diff, folderOf, treeHash, type Tree } from "@dari/workspace";
-import { listClientChanges, type FileChange } from "./client-changes.ts";
+import { listClientChanges, type FileChange } from "./list-client-changes.ts";
 import type { OpenedWorkspace, WorkspaceContext } from "./open-snapshot.ts";
 import { storeSnapshot } from "./store-snapshot.ts";
 

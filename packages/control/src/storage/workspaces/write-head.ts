@@ -4,7 +4,7 @@ import type { Control, LoadedTree } from "@dari/control/context";
 import { heads, type HeadWrite, type TurnSnapshot, type WriteOutcome } from "@dari/db";
 import { AppError, newId, notFound } from "@dari/domain";
 import { diff, type Tree, type WorkspaceLimits } from "@dari/workspace";
-import { listClientChanges, type FileChange } from "./client-changes.ts";
+import { listClientChanges, type FileChange } from "./list-client-changes.ts";
 import { chainLengthMax } from "./save-workspace.ts";
 import { storeSnapshot } from "./store-snapshot.ts";
 import { toWorkspaceLimitError, getWorkspaceLimits } from "./workspace-limits.ts";

@@ -16,9 +16,9 @@ import { AppError, connectedAppLimits, invalidField, newId } from "@dari/domain"
 import { withAuditEntry } from "../audit/record-change.ts";
 import { createKeySecret } from "../keys/key-secret.ts";
 import { lockInviters } from "../sign-in/lock-inviters.ts";
-import { problem, readClient, type AppClient, type OAuthProblem } from "./client.ts";
+import { problem, readClient, type AppClient, type OAuthProblem } from "./app-client.ts";
 import { addParameters, describeRedirect, isRegistered } from "./redirect-uri.ts";
-import { isOwnResource, requireApps } from "./resource.ts";
+import { isOwnResource, requireApps } from "./mcp-resource.ts";
 import { codeOf } from "./signed-text.ts";
 
 interface CheckedRequest {

@@ -3,7 +3,7 @@
 import type { Sealer } from "@dari/control/context";
 import { turnDetails, type Database } from "@dari/db";
 import { createScrubber, Redacted, type Scrubber } from "@dari/domain";
-import { createPlaceholder, type KeptSecret } from "./placeholder.ts";
+import { createPlaceholder, type KeptSecret } from "./create-placeholder.ts";
 
 export interface DecryptedSecrets {
   /** By name. A session's own secret comes before the organization's. */

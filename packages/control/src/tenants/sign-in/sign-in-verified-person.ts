@@ -3,7 +3,7 @@
 
 import { inOneTransaction, type Control } from "@dari/control/context";
 import { members, type VerifiedPerson } from "@dari/db";
-import { signInMember, type BrowserSignIn } from "./sign-in.ts";
+import { signInMember, type BrowserSignIn } from "./sign-in-browser.ts";
 
 /**
  * `several_members`: several organizations have a member with this address, and this person has signed in to none.

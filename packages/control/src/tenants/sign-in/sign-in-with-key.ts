@@ -7,7 +7,7 @@ import { AppError, limits, newId } from "@dari/domain";
 import { recordChange } from "../audit/record-change.ts";
 import { unauthenticated } from "../keys/authenticate.ts";
 import { joinLink } from "./join-link.ts";
-import type { BrowserSignIn } from "./sign-in.ts";
+import type { BrowserSignIn } from "./sign-in-browser.ts";
 import { createSignInSecret } from "./sign-in-secret.ts";
 
 /** @throws AppError `conflict` if the caller is a signed-in browser; `unauthenticated` if the key has just ended. */

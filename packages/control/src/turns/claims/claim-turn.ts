@@ -14,7 +14,7 @@ import {
 } from "@dari/db";
 import { limits, newId, type Log } from "@dari/domain";
 import { dispatcherLead } from "../dispatch/dispatcher.ts";
-import { pickBackgroundFirst } from "../dispatch/lanes.ts";
+import { pickBackgroundFirst } from "../dispatch/lane-shares.ts";
 import { createFleet, canTakeSlot, workerSeenWithinMs, type Contender, type Fleet } from "../dispatch/slot-limits.ts";
 import { claimRetry } from "./claim-retry.ts";
 

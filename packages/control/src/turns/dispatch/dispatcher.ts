@@ -4,10 +4,10 @@
 import { deliverTurns, type DeliveryContext } from "@dari/control/context";
 import { dispatch, workers, type Database, type FleetLoad, type SlotGrant, type OrganizationShare } from "@dari/db";
 import { redispatchAll } from "./redispatch-all.ts";
-import { createLaneShares, type LaneShares } from "./lanes.ts";
+import { createLaneShares, type LaneShares } from "./lane-shares.ts";
 import { createReadyList } from "./ready-list.ts";
 import { createFleet } from "./slot-limits.ts";
-import { shareSlots, type Share } from "./shares.ts";
+import { shareSlots, type Share } from "./share-slots.ts";
 import { createVirtualTimes, type VirtualTimes } from "./virtual-times.ts";
 
 export interface DispatcherSettings {

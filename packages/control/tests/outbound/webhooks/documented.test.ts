@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { createWebhookSecret, signDelivery } from "../../../src/outbound/webhooks/signature.ts";
+import { createWebhookSecret, signDelivery } from "../../../src/outbound/webhooks/sign-webhook.ts";
 
 const page = join(import.meta.dirname, "..", "..", "..", "..", "..", "docs", "webhooks.md");
 let dir: string;

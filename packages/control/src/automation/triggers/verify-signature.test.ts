@@ -2,7 +2,7 @@
 
 import { createHmac } from "node:crypto";
 import { describe, expect, test } from "@jest/globals";
-import { isSigned, type TriggerRequest } from "./signatures.ts";
+import { isSigned, type TriggerRequest } from "./verify-signature.ts";
 
 type Headers = Readonly<Record<string, string>>;
 

@@ -3,7 +3,7 @@
 
 import { pipeline } from "node:stream/promises";
 import { crc32, createDeflateRaw } from "node:zlib";
-import type { ArchiveEntry } from "./entry.ts";
+import type { ArchiveEntry } from "./archive-entry.ts";
 
 const max32 = 0xffffffff;
 const max16 = 0xffff;

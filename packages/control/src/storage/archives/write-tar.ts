@@ -3,7 +3,7 @@
 import { constants } from "node:fs";
 import type { Writable } from "node:stream";
 import { pack, type Pack } from "tar-stream";
-import type { ArchiveEntry } from "./entry.ts";
+import type { ArchiveEntry } from "./archive-entry.ts";
 
 const epoch = new Date(0);
 /** Longer names are written as PAX records, which every release reads, and not split into ustar's two fields. */

@@ -6,7 +6,7 @@ import { symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { renderPatchNote, renderPatch, type PatchSide } from "./git-patch.ts";
+import { renderPatchNote, renderPatch, type PatchSide } from "./render-patch.ts";
 
 const file = (text: string, mode = 0o644): PatchSide => ({ type: "file", mode, text });
 const link = (text: string): PatchSide => ({ type: "symlink", mode: 0o777, text });

@@ -7,9 +7,9 @@ import { apiKeys, connectedApps, type AdvancedApp } from "@dari/db";
 import { connectedAppLimits } from "@dari/domain";
 import { withAuditEntry } from "../audit/record-change.ts";
 import { hashKeySecret, isKeySecret } from "../keys/key-secret.ts";
-import { createPersonActor } from "../sign-in/sign-in.ts";
-import { problem, readClient, type OAuthProblem } from "./client.ts";
-import { isOwnResource } from "./resource.ts";
+import { createPersonActor } from "../sign-in/sign-in-browser.ts";
+import { problem, readClient, type OAuthProblem } from "./app-client.ts";
+import { isOwnResource } from "./mcp-resource.ts";
 import { accessTokenOf, readCode, readRefreshToken, refreshTokenOf } from "./signed-text.ts";
 
 /** The parameters of a token request. Each is given at most once. */

@@ -4,7 +4,7 @@ import { inOneTransaction, type Control } from "@dari/control/context";
 import { invitations, members, signIns } from "@dari/db";
 import { AppError, newId } from "@dari/domain";
 import { recordChange } from "../audit/record-change.ts";
-import { createPersonActor, signInMember, type BrowserSignIn } from "./sign-in.ts";
+import { createPersonActor, signInMember, type BrowserSignIn } from "./sign-in-browser.ts";
 import { insertKeySignIn } from "./sign-in-with-key.ts";
 import { hashSignInSecret, parseSignInSecretKind } from "./sign-in-secret.ts";
 

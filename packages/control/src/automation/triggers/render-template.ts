@@ -9,7 +9,7 @@ import {
   textOfScalar,
   type TriggerEventValues,
   type ValueSource,
-} from "./event-values.ts";
+} from "./read-event-value.ts";
 
 /** Where a placeholder's value comes from: the first source that has one. */
 type Place = readonly ValueSource[];

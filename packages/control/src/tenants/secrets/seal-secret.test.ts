@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { expect, test } from "@jest/globals";
 import { Redacted } from "@dari/domain";
-import { createSealer } from "./sealer.ts";
+import { createSealer } from "./seal-secret.ts";
 
 const place = { organizationId: "org_1", name: "API_KEY" };
 const newKey = () => new Redacted(randomBytes(32));

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createPgNotifier, readDueWork, withinTransaction, type Database } from "@dari/db";
 import { limits, type Notifier } from "@dari/domain";
 import { createTestDatabase, type TestDatabase } from "@dari/testkit";
-import { createReaper } from "./reap.ts";
+import { createReaper } from "./reap-sessions.ts";
 
 const leaseMs = 60_000;
 const reapEveryMs = 1_000;

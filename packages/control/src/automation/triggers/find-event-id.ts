@@ -3,9 +3,9 @@
 import type { TriggerScheme } from "@dari/contract";
 import { invalidField, limits } from "@dari/domain";
 import { createHash } from "node:crypto";
-import type { TriggerRequest } from "./signatures.ts";
-import { parsePath, readValue, textOfScalar, type TriggerEventValues } from "./event-values.ts";
-import { parseIdTemplate, renderKey, replaceUnstorable } from "./template.ts";
+import type { TriggerRequest } from "./verify-signature.ts";
+import { parsePath, readValue, textOfScalar, type TriggerEventValues } from "./read-event-value.ts";
+import { parseIdTemplate, renderKey, replaceUnstorable } from "./render-template.ts";
 
 export interface EventId {
   /** Equal for equal ids. */

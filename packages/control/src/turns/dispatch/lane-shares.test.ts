@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
-import { createLaneShares, pickBackgroundFirst } from "./lanes.ts";
+import { createLaneShares, pickBackgroundFirst } from "./lane-shares.ts";
 
 const share = 1 / limits.backgroundOneIn;
 

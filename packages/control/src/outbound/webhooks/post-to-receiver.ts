@@ -6,7 +6,7 @@ import { dial, type Resolve, resolveName } from "@dari/network";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { parseReceiver, type Receiver } from "./receivers.ts";
+import { parseReceiver, type Receiver } from "./check-receiver.ts";
 
 export interface PostRequest {
   readonly url: string;

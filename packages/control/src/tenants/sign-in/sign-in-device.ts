@@ -19,7 +19,7 @@ import { withAuditEntry } from "../audit/record-change.ts";
 import { createKeySecret } from "../keys/key-secret.ts";
 import { canManageOwners } from "../members/owners.ts";
 import { limitSignInTries } from "./limit-sign-in-tries.ts";
-import { createPersonActor } from "./sign-in.ts";
+import { createPersonActor } from "./sign-in-browser.ts";
 import { createSignInSecret, hashSignInSecret, parseSignInSecretKind } from "./sign-in-secret.ts";
 
 /** No vowels, so that no words appear, and no letters that look alike. */

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import type { Contender } from "./slot-limits.ts";
-import { shareSlots } from "./shares.ts";
+import { shareSlots } from "./share-slots.ts";
 import { createVirtualTimes, type VirtualTimes } from "./virtual-times.ts";
 
 function contender(organizationId: string, given: Partial<Contender> = {}): Contender {

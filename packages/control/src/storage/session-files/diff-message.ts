@@ -7,8 +7,8 @@ import { createSecretScrubber } from "@dari/control/tenants";
 import { sideSnapshots, type SentAttachment } from "@dari/db";
 import { AppError, requireFound, limits, type Scrubber } from "@dari/domain";
 import { diff, readFile, treePathOf, type Tree, type TreeEntry } from "@dari/workspace";
-import { renderPatchNote, renderPatch, type PatchSide } from "./git-patch.ts";
-import { listClientChanges, type FileChange } from "../workspaces/client-changes.ts";
+import { renderPatchNote, renderPatch, type PatchSide } from "./render-patch.ts";
+import { listClientChanges, type FileChange } from "../workspaces/list-client-changes.ts";
 import { cacheReads } from "../workspaces/cache-reads.ts";
 
 /** The two trees, and where their contents are read. */

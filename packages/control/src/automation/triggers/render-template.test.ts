@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
-import { checkConditions, findUnmet } from "./conditions.ts";
-import type { TriggerEventValues } from "./event-values.ts";
-import { keyValueCharsMax, parseTemplate, renderKey, renderText } from "./template.ts";
+import { checkConditions, findUnmet } from "./check-conditions.ts";
+import type { TriggerEventValues } from "./read-event-value.ts";
+import { keyValueCharsMax, parseTemplate, renderKey, renderText } from "./render-template.ts";
 
 function eventOf(json: string, headers: Readonly<Record<string, string>> = {}): TriggerEventValues {
   return { body: JSON.parse(json) as unknown, header: (name) => headers[name.toLowerCase()] };

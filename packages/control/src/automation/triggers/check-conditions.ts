@@ -9,7 +9,7 @@ import {
   textOfScalar,
   type TriggerEventValues,
   type ValueSource,
-} from "./event-values.ts";
+} from "./read-event-value.ts";
 
 /** @throws AppError `invalid`, which names the condition. */
 export function checkConditions(conditions: readonly TriggerCondition[]): void {
