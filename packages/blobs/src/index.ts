@@ -10,4 +10,4 @@ export {
   type PutResult,
   type SignedUrls,
 } from "./blob-store.ts";
-export { createFilesystemBlobStore } from "./filesystem.ts";
+export { createFilesystemBlobStore } from "./filesystem-store.ts";

@@ -4,7 +4,7 @@ import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { BlobInfo } from "./blob-store.ts";
-import { getErrorCode } from "./error-code.ts";
+import { getErrorCode } from "./get-error-code.ts";
 
 /**
  * Yields files below `top` as keys that start with `prefix` and come after `after`. Skips files that disappear during

@@ -1,6 +1,6 @@
 // What an error of the S3 client means.
 
-import { getErrorCode } from "./error-code.ts";
+import { getErrorCode } from "./get-error-code.ts";
 
 const brokenCodes = new Set(["ECONNRESET", "ECONNREFUSED", "EPIPE", "ETIMEDOUT", "ERR_STREAM_PREMATURE_CLOSE"]);
 

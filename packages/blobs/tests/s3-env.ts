@@ -1,7 +1,7 @@
 // The S3 server that tests may use, from the environment. The only file of this package that reads it.
 
 import { Redacted } from "@dari/domain";
-import type { S3BlobStoreOptions } from "../src/s3.ts";
+import type { S3BlobStoreOptions } from "../src/s3-store.ts";
 
 /** DARI_TEST_S3_ENDPOINT with _BUCKET, _ACCESS_KEY_ID and _SECRET_ACCESS_KEY, or undefined if there is no server. */
 export function testS3(): (S3BlobStoreOptions & { endpoint: string }) | undefined {

@@ -5,7 +5,7 @@ import { describeWith } from "@dari/testkit";
 import { Redacted } from "@dari/domain";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { SignedUrls } from "../src/index.ts";
-import { createS3BlobStore } from "../src/s3.ts";
+import { createS3BlobStore } from "../src/s3-store.ts";
 
 const seconds = 60;
 const later = (): Date => new Date(Date.now() + 30_000);

@@ -9,7 +9,7 @@ import {
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { Redacted } from "@dari/domain";
 import { randomBytes, randomUUID } from "node:crypto";
-import { createS3BlobStore } from "../src/s3.ts";
+import { createS3BlobStore } from "../src/s3-store.ts";
 import { describeBlobStore } from "./conformance.ts";
 import { startFaultyProxy } from "./faulty-proxy.ts";
 import { testS3 } from "./s3-env.ts";

@@ -1,6 +1,6 @@
 // Reads and checks uploaded bundles, and identifies what is built from them. Does not build or run anything.
 
-export { findArchiveFault } from "./archive-fault.ts";
+export { findArchiveFault } from "./find-archive-fault.ts";
 export type { ImageRef } from "./image-ref.ts";
 export { inspectBundle } from "./inspect-bundle.ts";
 export type { DependencyLayerRef, DependencyLayerRegistry } from "./dependency-layer.ts";

@@ -8,7 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { limits } from "@dari/domain";
 import { extract, type Header } from "tar-stream";
-import { findArchiveFault } from "./archive-fault.ts";
+import { findArchiveFault } from "./find-archive-fault.ts";
 import { NameRegistry, normalizeEntryName, quoteName } from "./entry-names.ts";
 
 /** The limits of one bundle, in bytes and counts. */

@@ -3,7 +3,7 @@
 import { limits } from "@dari/domain";
 import type { TSchema } from "typebox";
 import { activityKinds, type ActivityKind } from "./schemas/activity.ts";
-import { findFirstIssue } from "./validate.ts";
+import { findFirstIssue } from "./validate-value.ts";
 import { activityTypes, type ActivityType } from "./vocabulary.ts";
 
 /** A process counts as its language writes JSON, and may cut between other characters. */

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { appErrorCodes } from "@dari/domain";
 import { ErrorBody, errorKinds, renderError, renderErrorsMarkdown } from "./errors.ts";
-import { validate } from "./validate.ts";
+import { validate } from "./validate-value.ts";
 
 describe("the registry of errors", () => {
   test("lists exactly the codes that can be thrown, in their order", () => {

@@ -2,14 +2,14 @@
 
 export { findActivityProblem, valueFieldOf } from "./check-activity.ts";
 export { ErrorBody, errorKinds, renderError, renderErrorsMarkdown } from "./errors.ts";
-export { compareManifests } from "./manifest/compare.ts";
-export { manifestJsonSchema } from "./manifest/json-schema.ts";
+export { compareManifests } from "./manifest/compare-manifests.ts";
+export { manifestJsonSchema } from "./manifest/manifest-json-schema.ts";
 export { type Language, type Manifest } from "./manifest/manifest.ts";
-export { normalizeManifest } from "./manifest/normalize.ts";
-export { formatManifestIssues, parseManifest } from "./manifest/parse.ts";
-export { parsePriceFile } from "./price-file.ts";
+export { normalizeManifest } from "./manifest/normalize-manifest.ts";
+export { formatManifestIssues, parseManifest } from "./manifest/parse-manifest.ts";
+export { parsePriceFile } from "./parse-price-file.ts";
 export { openAiStatusOf, renderOpenAiError } from "./openai-error.ts";
-export { buildOpenApi } from "./openapi.ts";
+export { buildOpenApi } from "./build-openapi.ts";
 export {
   fillPath,
   routePaths,
@@ -68,7 +68,7 @@ export { ModelRequestRecord } from "./schemas/model-requests.ts";
 export { RecordingRecord, ReplayMessageRequest, ReplayReport } from "./schemas/replays.ts";
 export { ModelPriceRecord, PriceList, PutPriceListReply, PutPriceListRequest } from "./schemas/prices.ts";
 export { ToolCall, type ToolCallValue } from "./schemas/tool-calls.ts";
-export { findInputSchemaProblem, validateAnswer } from "./input-schema.ts";
+export { findInputSchemaProblem, validateAnswer } from "./check-input-schema.ts";
 export {
   AnswerInputRequest,
   FileChange,
@@ -225,7 +225,7 @@ export { OverviewRecord } from "./schemas/overview.ts";
 export { AgentUsage, SessionCost, UsageRecord } from "./schemas/usage.ts";
 export { AnswerRecordingSetting } from "./schemas/answer-recording.ts";
 export { EgressRecord, PutEgressRequest } from "./schemas/egress.ts";
-export { validate } from "./validate.ts";
+export { validate } from "./validate-value.ts";
 export { BudgetRecord, PlatformStop, PutBudgetRequest } from "./schemas/budgets.ts";
 export { isMessageEnd } from "./schemas/message-end.ts";
 export {

@@ -4,8 +4,8 @@
 import { failure, type Failure } from "@dari/domain";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { toExitFailure, type ProcessExit } from "./exit-failure.ts";
-import { ignoreErrors, sendFrame } from "./frames.ts";
+import { toExitFailure, type ProcessExit } from "./explain-exit.ts";
+import { ignoreErrors, sendFrame } from "./read-frames.ts";
 import type { Entry } from "./protocol.ts";
 import { readGuestFrames, toProtocolFailure } from "./run-turn.ts";
 

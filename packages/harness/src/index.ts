@@ -2,12 +2,12 @@
 
 export { captureLogs } from "./capture-logs.ts";
 export { checkEntrypoint, type EntrypointCheckResult } from "./check-entrypoint.ts";
-export { type ProcessExit } from "./exit-failure.ts";
-export { findShapeProblem } from "./frame-shape.ts";
+export { type ProcessExit } from "./explain-exit.ts";
+export { findShapeProblem } from "./find-shape-problem.ts";
 export { guestCommand, nodeGuestMain, type GuestCommand, type Language } from "./guest-command.ts";
 export { waitForGuest, preloadAgent } from "./preload-agent.ts";
 export { loadTemplate } from "./load-template.ts";
-export type { OutputPart } from "./output.ts";
+export type { OutputPart } from "./read-parts.ts";
 export type {
   ActivityFrame,
   AgentPreview,

@@ -2,7 +2,7 @@
 
 import { limits } from "@dari/domain";
 import type { Duplex } from "node:stream";
-import { ignoreErrors, sendFrame } from "./frames.ts";
+import { ignoreErrors, sendFrame } from "./read-frames.ts";
 import { protocolVersion, type Entry } from "./protocol.ts";
 import { waitForAbort, turnEndedReason, readGuestFrames } from "./run-turn.ts";
 

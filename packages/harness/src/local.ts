@@ -2,4 +2,4 @@
 
 export { runInProcess, type LocalFrame } from "../guest/node/local.mjs";
 export { guestLimits } from "./guest-limits.ts";
-export { readParts, type OutputPart } from "./output.ts";
+export { readParts, type OutputPart } from "./read-parts.ts";

@@ -3,7 +3,7 @@
 import { limits } from "@dari/domain";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { ignoreErrors, sendFrame } from "./frames.ts";
+import { ignoreErrors, sendFrame } from "./read-frames.ts";
 import { protocolVersion, type Entry } from "./protocol.ts";
 import { waitForAbort, turnEndedReason, readGuestFrames } from "./run-turn.ts";
 

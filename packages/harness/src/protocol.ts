@@ -2,7 +2,7 @@
 // runs untrusted code and can send anything.
 
 import { isId, isInputKey, limits, stepLimits, type FailureCode } from "@dari/domain";
-import { findShapeProblem, isBoundedJson } from "./frame-shape.ts";
+import { findShapeProblem, isBoundedJson } from "./find-shape-problem.ts";
 import type { GuestLimits } from "./guest-limits.ts";
 
 export const protocolVersion = 1;

@@ -2,11 +2,11 @@
 
 import { failure, limits, createRaceWith, type Failure } from "@dari/domain";
 import type { Duplex } from "node:stream";
-import { toExitFailure, type ProcessExit } from "./exit-failure.ts";
-import { countReport, countsFor, isShown, once, onceStarted, type Counts } from "./frame-counts.ts";
-import { ignoreErrors, LineTooLongError, readLines, sendFrame } from "./frames.ts";
+import { toExitFailure, type ProcessExit } from "./explain-exit.ts";
+import { countReport, countsFor, isShown, once, onceStarted, type Counts } from "./count-frames.ts";
+import { ignoreErrors, LineTooLongError, readLines, sendFrame } from "./read-frames.ts";
 import { guestLimits } from "./guest-limits.ts";
-import { readParts, type OutputPart } from "./output.ts";
+import { readParts, type OutputPart } from "./read-parts.ts";
 import {
   parseGuestFrame,
   ProtocolError,

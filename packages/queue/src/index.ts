@@ -1,8 +1,8 @@
 // The only package that uses BullMQ and Redis.
 
-export { createRedisNotifier } from "./notifier.ts";
-export { createRedisPreviews } from "./previews.ts";
-export { connectSender, type Sender } from "./sender.ts";
+export { createRedisNotifier } from "./redis-notifier.ts";
+export { createRedisPreviews } from "./redis-previews.ts";
+export { connectSender, type Sender } from "./redis-sender.ts";
 export { describeTrace, turnJobId, type QueueLocation } from "./turn-job.ts";
 export { openTurnQueue, type TurnBoard, type TurnQueue } from "./turn-queue.ts";
 export type { TurnSettlement } from "./turn-settlement.ts";

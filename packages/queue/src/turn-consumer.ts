@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { createRaceWith } from "@dari/domain";
 import { Worker, type Job, type JobJsonRaw, type RedisConnection, type WorkerOptions } from "bullmq";
 import { startLivenessCheck } from "./liveness-check.ts";
-import { BullConnection, ConsumerRedis, keepSubscribed } from "./redis.ts";
+import { BullConnection, ConsumerRedis, keepSubscribed } from "./connect-redis.ts";
 import { backoffStrategy, jobDataCharsMax, queueName, type QueueLocation, type TurnJobData } from "./turn-job.ts";
 import { timeout } from "./timeout.ts";
 

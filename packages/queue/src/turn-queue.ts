@@ -3,9 +3,9 @@
 import type { DispatchedTurn, TurnDelivery } from "@dari/domain";
 import { Queue, type QueueOptions } from "bullmq";
 import { openFailedJobs, type FailedJobs } from "./failed-jobs.ts";
-import { BullConnection } from "./redis.ts";
+import { BullConnection } from "./connect-redis.ts";
 import { createJobScan, type ScannedJob } from "./scan-jobs.ts";
-import { connectSender, type Sender } from "./sender.ts";
+import { connectSender, type Sender } from "./redis-sender.ts";
 import { queueName, toBullJob, turnJobId, type QueueLocation, type TurnJobData } from "./turn-job.ts";
 import { timeout } from "./timeout.ts";
 

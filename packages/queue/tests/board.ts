@@ -2,7 +2,7 @@
 
 import { Queue, type Job } from "bullmq";
 import { Redis } from "ioredis";
-import { BullConnection } from "../src/redis.ts";
+import { BullConnection } from "../src/connect-redis.ts";
 
 export interface Board {
   job(jobId: string): Promise<Job | undefined>;

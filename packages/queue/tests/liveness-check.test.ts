@@ -5,7 +5,7 @@ import { mock } from "node:test";
 import type { Redis } from "ioredis";
 import { describeWith, requireService, waitUntil } from "@dari/testkit";
 import { startLivenessCheck, type LivenessCheck, type LivenessOptions } from "../src/liveness-check.ts";
-import { connectFailingFast, disconnect } from "../src/redis.ts";
+import { connectFailingFast, disconnect } from "../src/connect-redis.ts";
 
 describeWith("redis", "the liveness check", () => {
   let redis: Redis;

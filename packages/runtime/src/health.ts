@@ -2,7 +2,7 @@
 
 import { createServer } from "node:http";
 import type { MetricsPage } from "./metrics.ts";
-import { redactText } from "./redact.ts";
+import { redactText } from "./redact-secrets.ts";
 
 export type HealthChecks = Readonly<Record<string, () => Promise<void>>>;
 

@@ -10,7 +10,7 @@ export {
   url,
   withDefault,
   withoutDefault,
-} from "./config/field.ts";
+} from "./config/config-field.ts";
 export {
   ConfigError,
   readConfig,
@@ -18,7 +18,7 @@ export {
   type ConfigProblem,
   type Environment,
 } from "./config/read-config.ts";
-export { describeConfig, type ConfigOf, type ConfigSpec } from "./config/spec.ts";
+export { describeConfig, type ConfigOf, type ConfigSpec } from "./config/config-spec.ts";
 export { checkHealth, serveHealth, type HealthChecks, type HealthServer } from "./health.ts";
 export { createLogger, logLevels, type LogLevel, type LogMethod, type Logger } from "./log.ts";
 export { openLogFile, type LogFile } from "./log-output.ts";
@@ -34,8 +34,8 @@ export {
   type MetricsPage,
 } from "./metrics.ts";
 export { openSpans, type EndedSpan, type Spans } from "./traces.ts";
-export { isSecretKey, redactFields } from "./redact.ts";
-export { clearScratch, createScratchSpace, type Scratch, type ScratchSpace } from "./scratch.ts";
+export { isSecretKey, redactFields } from "./redact-secrets.ts";
+export { clearScratch, createScratchSpace, type Scratch, type ScratchSpace } from "./scratch-space.ts";
 export { StartError } from "./start-error.ts";
 export { waitForAbort, runMain } from "./run-main.ts";
 export { writeHashed } from "./write-hashed.ts";

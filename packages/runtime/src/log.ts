@@ -2,7 +2,7 @@
 
 import { pino, type DestinationStream, type Logger as PinoLogger } from "pino";
 import { openLogOutput, type LogOutput } from "./log-output.ts";
-import { redactFields } from "./redact.ts";
+import { redactFields } from "./redact-secrets.ts";
 
 export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
 

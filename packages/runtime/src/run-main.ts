@@ -1,7 +1,7 @@
 // The life of a program: signals abort, resources close in reverse order, and a watchdog names what is still open.
 
 import type { EventEmitter } from "node:events";
-import { redactText } from "./redact.ts";
+import { redactText } from "./redact-secrets.ts";
 import { StartError } from "./start-error.ts";
 
 export interface RunMainOptions {

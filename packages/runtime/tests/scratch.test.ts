@@ -5,10 +5,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { clearScratch, makeScratch } from "../src/scratch.ts";
+import { clearScratch, makeScratch } from "../src/scratch-space.ts";
 
 test("directories of dead processes are removed, those of running ones stay", async () => {
-  const module = new URL("../src/scratch.ts", import.meta.url).href;
+  const module = new URL("../src/scratch-space.ts", import.meta.url).href;
   const script = `const { makeScratch } = await import(${JSON.stringify(module)});
     process.stdout.write(await makeScratch("import"));
     process.stdin.resume();`;

@@ -18,14 +18,14 @@ import { BuildFailedError } from "./build-failed.ts";
 import { createBuildLog, type BuildLog } from "./build-log.ts";
 import { addOpencode } from "./add-opencode.ts";
 import { checkEntry, type EntryCheck } from "./check-entry.ts";
-import { compileNode, compilePython, type CompiledAgent } from "./compile.ts";
+import { compileNode, compilePython, type CompiledAgent } from "./compile-agent.ts";
 import { chooseInstaller } from "./choose-installer.ts";
 import { defaultBuildEgress, type BuildEgress } from "./install-network.ts";
 import { prepareFilePath } from "./prepare-file-path.ts";
 import { findUnreadRequirements } from "./python-installers.ts";
-import { describeUnpinned } from "./python-pins.ts";
+import { describeUnpinned } from "./read-python-pins.ts";
 import { resolveEntry, type Entry } from "./resolve-entry.ts";
-import type { BuildSandbox } from "./sandbox-program.ts";
+import type { BuildSandbox } from "./run-in-sandbox.ts";
 
 export interface BuildOptions {
   readonly store: BlobStore;

@@ -9,10 +9,10 @@ import type { Sandbox, SandboxSpec } from "@dari/sandbox";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailedError } from "./build-failed.ts";
 import { printable } from "./build-log.ts";
-import { packagesWithScripts } from "./install-scripts.ts";
-import { adviseMissingPackages } from "./missing-packages.ts";
+import { packagesWithScripts } from "./find-install-scripts.ts";
+import { adviseMissingPackages } from "./advise-missing-packages.ts";
 import type { Entry } from "./resolve-entry.ts";
-import { describeBound, logOutput, type BuildSandbox } from "./sandbox-program.ts";
+import { describeBound, logOutput, type BuildSandbox } from "./run-in-sandbox.ts";
 
 /** Replaces every secret: a build has none, but modules read them when they load. */
 const placeholderSecret = "dari-build-check";

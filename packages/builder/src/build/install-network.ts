@@ -10,7 +10,7 @@ import { toEgressRules, type Registries } from "../registries/registry-rules.ts"
 import type { Runtime } from "../runtimes/runtime.ts";
 import type { BuildLog } from "./build-log.ts";
 import type { Installer } from "./installer.ts";
-import { runInSandbox, succeeded, type BuildSandbox } from "./sandbox-program.ts";
+import { runInSandbox, succeeded, type BuildSandbox } from "./run-in-sandbox.ts";
 
 export interface BuildEgress {
   /** `registries`: the package registries of this machine. `open`: also every public address. `off`: neither. */

@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Registries } from "../registries/registry-rules.ts";
-import type { Npm } from "../runtimes/npm.ts";
+import type { Npm } from "../runtimes/find-npm.ts";
 
 /** What installers get from the worker. */
 export interface InstallTools {

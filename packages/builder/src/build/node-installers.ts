@@ -2,8 +2,8 @@
 
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailedError } from "./build-failed.ts";
-import { installHooks } from "./install-scripts.ts";
-import { providedPackages } from "./missing-packages.ts";
+import { installHooks } from "./find-install-scripts.ts";
+import { providedPackages } from "./advise-missing-packages.ts";
 import { readOptional, type Installer, type InstallTools } from "./installer.ts";
 
 const lockfiles = ["package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock"] as const;

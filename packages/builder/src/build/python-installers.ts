@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailedError } from "./build-failed.ts";
 import { pythonDependencyDir, readOptional, type Installer, type InstallTools } from "./installer.ts";
-import { readPins } from "./python-pins.ts";
+import { readPins } from "./read-python-pins.ts";
 
 const scriptsDir = fileURLToPath(new URL("../../guest/install", import.meta.url));
 // In these patterns, `\s` after `^` would match line breaks too, and take quadratic time for a file of empty lines.

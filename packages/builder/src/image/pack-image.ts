@@ -10,7 +10,7 @@ import { limits } from "@dari/domain";
 import { pack, type Header, type Pack } from "tar-stream";
 import { compressFrames } from "./compress-frames.ts";
 import { ImageEntryNames } from "./image-entry-names.ts";
-import { linkStaysInside } from "./link-target.ts";
+import { linkStaysInside } from "./check-link-target.ts";
 import { openTakenOver, removeEntry, takeOverDirectory, takeOverLink } from "./take-ownership.ts";
 
 const epoch = new Date(0);

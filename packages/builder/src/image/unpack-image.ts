@@ -12,7 +12,7 @@ import { limits } from "@dari/domain";
 import { extract, type Header } from "tar-stream";
 import { messageOf } from "../errors.ts";
 import { ImageEntryNames } from "./image-entry-names.ts";
-import { linkStaysInside } from "./link-target.ts";
+import { linkStaysInside } from "./check-link-target.ts";
 
 /** The stored image does not match its reference. */
 export class ImageDamagedError extends Error {

@@ -3,8 +3,8 @@
 
 import { isIP } from "node:net";
 import type { EgressRule } from "@dari/network";
-import { runHostCommand } from "../runtimes/host-command.ts";
-import type { Npm } from "../runtimes/npm.ts";
+import { runHostCommand } from "../runtimes/run-host-command.ts";
+import type { Npm } from "../runtimes/find-npm.ts";
 import { findFileHosts } from "./file-hosts.ts";
 
 export interface Registries {

@@ -3,9 +3,9 @@
 import { mkdir, mkdtemp, readdir, realpath, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf, messageOf } from "../errors.ts";
-import { HostCommandError, hasTimedOut, runHostCommand } from "./host-command.ts";
+import { HostCommandError, hasTimedOut, runHostCommand } from "./run-host-command.ts";
 import { nodeMajors, platformPackage } from "./node-releases.ts";
-import type { Npm } from "./npm.ts";
+import type { Npm } from "./find-npm.ts";
 import { compareVersions, RuntimeUnavailableError, satisfies, type Runtime, type RuntimeOffer } from "./runtime.ts";
 
 /** A download that takes longer is started again with more time: npm waits five minutes for a stalled connection. */

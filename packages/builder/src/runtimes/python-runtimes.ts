@@ -3,7 +3,7 @@
 import { readdir, realpath } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { runHostCommand } from "./host-command.ts";
+import { runHostCommand } from "./run-host-command.ts";
 import { compareVersions, RuntimeUnavailableError, satisfies, type Runtime, type RuntimeOffer } from "./runtime.ts";
 
 /** Minor versions that agents can ask for. The guest supports these. */

@@ -5,7 +5,7 @@ import type { Language } from "@dari/contract";
 import type { InstallTools } from "../build/installer.ts";
 import { createRegistries } from "../registries/registry-rules.ts";
 import { createNodeRuntimes } from "./node-runtimes.ts";
-import { findNpm, type Npm } from "./npm.ts";
+import { findNpm, type Npm } from "./find-npm.ts";
 import { createPythonRuntimes } from "./python-runtimes.ts";
 import type { Runtime, RuntimeOffer } from "./runtime.ts";
 

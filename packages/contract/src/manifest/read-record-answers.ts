@@ -1,7 +1,7 @@
 // Reads `retries.record_answers`: true, false, or how long the answers are kept.
 
 import { recordingDaysMax } from "@dari/domain";
-import { isMapping, refuseUnknown, type Report } from "./fields.ts";
+import { isMapping, refuseUnknown, type Report } from "./read-fields.ts";
 import type { Manifest } from "./manifest.ts";
 
 const path = "retries.record_answers";

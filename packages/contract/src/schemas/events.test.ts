@@ -1,8 +1,8 @@
 // Each type of event has a schema, clients accept unknown types and fields, and every payload narrows.
 
 import { expect, test } from "@jest/globals";
-import { buildOpenApi } from "../openapi.ts";
-import { validate } from "../validate.ts";
+import { buildOpenApi } from "../build-openapi.ts";
+import { validate } from "../validate-value.ts";
 import {
   EventRecord,
   KnownEvent,

@@ -2,8 +2,8 @@
 
 import { similarWord } from "@dari/domain";
 import { StartError } from "../start-error.ts";
-import { describeConfig, isField, type ConfigOf, type ConfigSpec } from "./spec.ts";
-import type { Field } from "./field.ts";
+import { describeConfig, isField, type ConfigOf, type ConfigSpec } from "./config-spec.ts";
+import type { Field } from "./config-field.ts";
 
 export interface ConfigProblem {
   readonly env: string;

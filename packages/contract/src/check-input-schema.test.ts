@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
-import { findInputSchemaProblem, validateAnswer } from "./input-schema.ts";
+import { findInputSchemaProblem, validateAnswer } from "./check-input-schema.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 

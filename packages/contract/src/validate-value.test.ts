@@ -10,7 +10,7 @@ import { CreateInvitationRequest } from "./schemas/members.ts";
 import { CreateApiKeyRequest } from "./schemas/organizations.ts";
 import { CreateSessionRequest } from "./schemas/sessions.ts";
 import { CreateSourceSnapshotRequest } from "./schemas/source-snapshots.ts";
-import { findFirstIssue, validate } from "./validate.ts";
+import { findFirstIssue, validate } from "./validate-value.ts";
 
 const text = { type: "text", text: "hello" };
 const tooManyBytes = "é".repeat(limits.messageTextBytes / 2 + 1);

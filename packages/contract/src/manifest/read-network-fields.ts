@@ -19,7 +19,7 @@ import {
   refuseUnknown,
   type Fields,
   type Report,
-} from "./fields.ts";
+} from "./read-fields.ts";
 import { modelsOnly, type Manifest } from "./manifest.ts";
 
 export function readEgress(value: unknown, report: Report): Manifest["egress"] {

@@ -15,8 +15,8 @@ import {
   type PutOptions,
   type PutResult,
 } from "./blob-store.ts";
-import { getErrorCode } from "./error-code.ts";
-import { assertKey, assertPrefix, assertRange } from "./key.ts";
+import { getErrorCode } from "./get-error-code.ts";
+import { assertKey, assertPrefix, assertRange } from "./check-key.ts";
 import { listFiles } from "./list-files.ts";
 import { measureBody } from "./measure-body.ts";
 

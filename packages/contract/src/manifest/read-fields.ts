@@ -1,7 +1,7 @@
 // Reads single fields of a dari.yml: what each helper refuses is reported with the field's path.
 
 import { didYouMean, similarWord } from "@dari/domain";
-import { manifestJsonSchema } from "./json-schema.ts";
+import { manifestJsonSchema } from "./manifest-json-schema.ts";
 
 /** A float of a YAML document with its original text. */
 export class YamlFloat {
@@ -43,7 +43,8 @@ export function isMapping(value: unknown): value is Fields {
 }
 
 /**
- * `level`: the prefix of the fields' paths as in the schema (`models[].`); `prefix`: as in this document (`models[0].`).
+ * Reports unknown fields. `level` is the prefix of the fields' paths as in the schema (`models[].`), `prefix` as in this
+ * document (`models[0].`).
  */
 export function refuseUnknown(fields: Fields, level: string, report: Report, prefix = level): void {
   const known = knownFields.get(level) ?? [];

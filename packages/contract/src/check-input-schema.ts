@@ -3,10 +3,10 @@
 
 import { limits, type FieldIssue } from "@dari/domain";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { findCostProblem } from "./input-schema-cost.ts";
-import { countJson, isWithin } from "./json-size.ts";
-import { findUnstorableText } from "./unstorable-text.ts";
-import { toIssues } from "./validate.ts";
+import { findCostProblem } from "./estimate-schema-cost.ts";
+import { countJson, isWithin } from "./measure-json.ts";
+import { findUnstorableText } from "./find-unstorable-text.ts";
+import { toIssues } from "./validate-value.ts";
 
 /** Keywords whose values are not schemas. Without patterns and references, whose checks can take any time. */
 const plainKeywords: ReadonlySet<string> = new Set([

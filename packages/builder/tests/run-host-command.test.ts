@@ -1,7 +1,7 @@
 // What the error of a program of this machine says, for each way in which it can fail.
 
 import { expect, test } from "@jest/globals";
-import { hasTimedOut, HostCommandError, runHostCommand } from "../src/runtimes/host-command.ts";
+import { hasTimedOut, HostCommandError, runHostCommand } from "../src/runtimes/run-host-command.ts";
 
 interface Case {
   readonly script: string;

@@ -1,7 +1,7 @@
 // The shape of a specification, the type of its values, and its description for people.
 
 import { Redacted } from "@dari/domain";
-import type { Field } from "./field.ts";
+import type { Field } from "./config-field.ts";
 
 export interface ConfigSpec {
   readonly [key: string]: Field<unknown> | ConfigSpec;

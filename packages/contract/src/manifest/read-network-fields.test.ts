@@ -1,9 +1,9 @@
 // Tests the rules of `models` and `egress: models-only` by the exact words that a person reads.
 
 import { expect, test } from "@jest/globals";
-import { compareManifests } from "./compare.ts";
+import { compareManifests } from "./compare-manifests.ts";
 import type { Manifest } from "./manifest.ts";
-import { formatManifestIssues, parseManifest } from "./parse.ts";
+import { formatManifestIssues, parseManifest } from "./parse-manifest.ts";
 
 const base = "name: demo\nentrypoint: src/agent.ts:agent\n";
 type Refused = [title: string, text: string, issues: string[]];

@@ -3,7 +3,7 @@
 
 import type { Redis } from "ioredis";
 import { startLivenessCheck } from "./liveness-check.ts";
-import { connectFailingFast, disconnect } from "./redis.ts";
+import { connectFailingFast, disconnect } from "./connect-redis.ts";
 
 export interface Sender {
   readonly redisUrl: string;

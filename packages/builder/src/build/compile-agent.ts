@@ -8,9 +8,9 @@ import { BuildFailedError } from "./build-failed.ts";
 import type { BuildLog } from "./build-log.ts";
 import { findEsbuild, type Esbuild } from "./find-esbuild.ts";
 import { pythonDependencyDir } from "./installer.ts";
-import { adviseMissingPackages } from "./missing-packages.ts";
+import { adviseMissingPackages } from "./advise-missing-packages.ts";
 import type { Entry } from "./resolve-entry.ts";
-import { describeEnding, runInSandbox, succeeded, type BuildSandbox } from "./sandbox-program.ts";
+import { describeEnding, runInSandbox, succeeded, type BuildSandbox } from "./run-in-sandbox.ts";
 
 const compilerDir = fileURLToPath(new URL("../../guest/compile", import.meta.url));
 /** It imports nothing at run time. */

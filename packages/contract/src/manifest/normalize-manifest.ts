@@ -23,10 +23,10 @@ import {
   YamlFloat,
   type Fields,
   type Report,
-} from "./fields.ts";
+} from "./read-fields.ts";
 import { languageOfEntrypoint, languages, type Manifest, type ManifestLimits, sdks } from "./manifest.ts";
 import { readRecordAnswers } from "./read-record-answers.ts";
-import { readEgress, readModels, refuseUnreachable } from "./network-fields.ts";
+import { readEgress, readModels, refuseUnreachable } from "./read-network-fields.ts";
 
 export type ManifestResult =
   | { readonly ok: true; readonly manifest: Manifest; readonly warnings: readonly string[] }

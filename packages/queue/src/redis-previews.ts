@@ -3,7 +3,7 @@
 import { createListeners, decodePreview, encodePreview, type Preview, type Previews } from "@dari/domain";
 import type { Redis } from "ioredis";
 import { startLivenessCheck, type LivenessCheck } from "./liveness-check.ts";
-import { connectFailingFast, connectWaiting, disconnect } from "./redis.ts";
+import { connectFailingFast, connectWaiting, disconnect } from "./connect-redis.ts";
 
 export interface RedisPreviews extends Previews {
   readonly available: boolean;

@@ -1,4 +1,4 @@
-// The JSON Schema of dari.yml for editors: completion and hints. normalize.ts has the rules that apply.
+// The JSON Schema of dari.yml for editors: completion and hints. normalize-manifest.ts has the rules that apply.
 
 import {
   agentNamePattern,

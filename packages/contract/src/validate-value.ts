@@ -4,8 +4,8 @@ import type { FieldIssue } from "@dari/domain";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import addFormats from "ajv-formats";
 import type { TSchema } from "typebox";
-import { hasMoreValues, isWithin, type JsonBounds } from "./json-size.ts";
-import { findUnstorableText } from "./unstorable-text.ts";
+import { hasMoreValues, isWithin, type JsonBounds } from "./measure-json.ts";
+import { findUnstorableText } from "./find-unstorable-text.ts";
 
 const encoder = new TextEncoder();
 

@@ -2,9 +2,9 @@
 
 import type { FieldIssue } from "@dari/domain";
 import { CORE_SCHEMA, loadAll, YAMLException } from "js-yaml";
-import { describeYamlError } from "./manifest/parse.ts";
+import { describeYamlError } from "./manifest/parse-manifest.ts";
 import { PutPriceListRequest } from "./schemas/prices.ts";
-import { validate } from "./validate.ts";
+import { validate } from "./validate-value.ts";
 
 /** Far above a file with the maximum number of prices and a comment for each. */
 const fileBytesMax = 1024 * 1024;

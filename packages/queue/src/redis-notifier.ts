@@ -3,8 +3,8 @@
 import { createWakeRegistry, type Notifier, type WakeTopic } from "@dari/domain";
 import type { Redis } from "ioredis";
 import { startLivenessCheck } from "./liveness-check.ts";
-import { connectWaiting, disconnect } from "./redis.ts";
-import type { Sender } from "./sender.ts";
+import { connectWaiting, disconnect } from "./connect-redis.ts";
+import type { Sender } from "./redis-sender.ts";
 
 export interface RedisNotifier extends Notifier {
   readonly available: boolean;

@@ -26,7 +26,7 @@ import {
   type PutOptions,
   type PutResult,
 } from "./blob-store.ts";
-import { assertKey, assertPrefix, assertRange } from "./key.ts";
+import { assertKey, assertPrefix, assertRange } from "./check-key.ts";
 import { isBytes, measureBody } from "./measure-body.ts";
 import { httpStatus, isBrokenConnection } from "./s3-errors.ts";
 import { s3RetryStrategy } from "./s3-retry.ts";

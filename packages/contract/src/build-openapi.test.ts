@@ -1,10 +1,10 @@
 // Tests the table of routes, and the document that is derived from it.
 
 import { describe, expect, test } from "@jest/globals";
-import { buildOpenApi } from "./openapi.ts";
+import { buildOpenApi } from "./build-openapi.ts";
 import { fillPath, pathSchema, routePaths, routes } from "./routes.ts";
 import type { Route } from "./routes/route.ts";
-import { validate } from "./validate.ts";
+import { validate } from "./validate-value.ts";
 
 const document = buildOpenApi({ version: "1", serverUrl: "http://127.0.0.1:4870" });
 

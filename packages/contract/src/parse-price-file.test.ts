@@ -3,7 +3,7 @@
 import { expect, test } from "@jest/globals";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parsePriceFile } from "./price-file.ts";
+import { parsePriceFile } from "./parse-price-file.ts";
 
 const price = { host: "*", model: "m", usd_per_million_tokens: { input: 0.25, output: 1 } };
 const list = { valid_from: "2026-11-01", prices: [price] };

@@ -2,7 +2,7 @@
 
 import { access, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { runHostCommand } from "./host-command.ts";
+import { runHostCommand } from "./run-host-command.ts";
 
 export interface Npm {
   /** npm-cli.js, absolute. */

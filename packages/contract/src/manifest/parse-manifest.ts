@@ -2,8 +2,8 @@
 
 import { limits, type FieldIssue } from "@dari/domain";
 import { CORE_SCHEMA, defineScalarTag, floatCoreTag, loadAll, NOT_RESOLVED, YAMLException } from "js-yaml";
-import { YamlFloat } from "./fields.ts";
-import { normalizeManifest, type ManifestResult } from "./normalize.ts";
+import { YamlFloat } from "./read-fields.ts";
+import { normalizeManifest, type ManifestResult } from "./normalize-manifest.ts";
 
 /** Keeps the text of a float, so that the error for an unquoted `3.10` can say "3.10" and not 3.1. */
 const writtenFloatTag = defineScalarTag<YamlFloat>("tag:yaml.org,2002:float", {
