@@ -12,7 +12,7 @@ import { agentOption } from "../options.ts";
 import { formatBytes, table } from "../output.ts";
 import { describeFailedBuild, followBuild, uploadBundle, type Published } from "../publish.ts";
 import { publishTo, type PublishOptions } from "../publish-to.ts";
-import { readManifest } from "./manifest.ts";
+import { readManifest } from "../read-manifest.ts";
 
 interface DeployOptions extends PublishOptions {
   readonly dryRun?: boolean;

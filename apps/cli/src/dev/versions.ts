@@ -3,11 +3,11 @@
 import type { Client } from "@dari/client";
 import type { Manifest, VersionRecord } from "@dari/contract";
 import { buildBundle, type Bundle } from "../bundle/bundle.ts";
-import { readManifest } from "../commands/manifest.ts";
 import type { Context } from "../context.ts";
 import { CliError } from "../exit.ts";
 import { describeFailedBuild, followBuild, publishVersion, uploadBundle, type Published } from "../publish.ts";
 import { publishTo, type PublishOptions } from "../publish-to.ts";
+import { readManifest } from "../read-manifest.ts";
 import { debounce } from "./debounce.ts";
 import { watchFiles } from "./watch-files.ts";
 

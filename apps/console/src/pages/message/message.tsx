@@ -15,7 +15,7 @@ import { Link } from "../../parts/link.tsx";
 import { LogView } from "../../parts/log-view.tsx";
 import { ErrorNote, Loading } from "../../parts/notes.tsx";
 import { Page, Pending } from "../../parts/page.tsx";
-import { preloadMarkdown } from "../../parts/rich-text.tsx";
+import { preloadMarkdown } from "../../rich/rich-text.tsx";
 import { Status } from "../../parts/status.tsx";
 import { Ago } from "../../parts/time.tsx";
 import { Asked } from "../session/asked-input.tsx";

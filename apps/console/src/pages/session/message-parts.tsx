@@ -2,7 +2,7 @@
 
 import { CopyButton } from "../../parts/copyable.tsx";
 import { PicturesOf } from "../../parts/picture.tsx";
-import { MarkdownText } from "../../parts/rich-text.tsx";
+import { MarkdownText } from "../../rich/rich-text.tsx";
 import type { Turn } from "../../data/transcript.ts";
 import { Activity } from "./activity/list.tsx";
 import { Parts } from "./parts.tsx";

@@ -11,7 +11,7 @@ import { pictureType, shownBytesMax } from "../../data/pictures.ts";
 import { saveAs } from "../../data/save-as.ts";
 import { Log } from "../../parts/log.tsx";
 import { Picture } from "../../parts/picture.tsx";
-import { FileText, viewOf } from "../../parts/rich-text.tsx";
+import { FileText, viewOf } from "../../rich/rich-text.tsx";
 import { ErrorNote, Loading } from "../../parts/notes.tsx";
 
 /** Longer texts are shown as they are. */

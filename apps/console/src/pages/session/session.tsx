@@ -12,7 +12,7 @@ import { Id } from "../../parts/copyable.tsx";
 import { Link } from "../../parts/link.tsx";
 import { AwayNote, Empty, ErrorNote, Loading } from "../../parts/notes.tsx";
 import { Page, Pending } from "../../parts/page.tsx";
-import { preloadMarkdown } from "../../parts/rich-text.tsx";
+import { preloadMarkdown } from "../../rich/rich-text.tsx";
 import { Status } from "../../parts/status.tsx";
 import { Composer } from "./composer.tsx";
 import { Files } from "./files.tsx";

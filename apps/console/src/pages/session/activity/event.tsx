@@ -3,7 +3,7 @@
 import { useState } from "react";
 import type { Told } from "../../../data/activity.ts";
 import { plainText, sizeText } from "../../../data/format.ts";
-import { MarkdownText } from "../../../parts/rich-text.tsx";
+import { MarkdownText } from "../../../rich/rich-text.tsx";
 import { Parts } from "../parts.tsx";
 import { WholeText } from "./stored-value.tsx";
 import { Value } from "./value.tsx";

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { sizeText } from "../../../data/format.ts";
 import { storedParts } from "../../../data/stored-values.ts";
 import { CopyButton } from "../../../parts/copyable.tsx";
-import { CodeText } from "../../../parts/rich-text.tsx";
+import { CodeText } from "../../../rich/rich-text.tsx";
 import { Part, WholeText } from "./stored-value.tsx";
 
 interface ValueProps {

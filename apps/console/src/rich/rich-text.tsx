@@ -6,11 +6,11 @@ type TextView = ComponentType<{ readonly text: string }>;
 
 let loadedMarkdown: TextView | undefined;
 const LazyMarkdown = lazy(loadMarkdown);
-const Code = lazy(() => import("../rich/code.tsx"));
-const Csv = lazy(() => import("../rich/csv.tsx"));
+const Code = lazy(() => import("./code.tsx"));
+const Csv = lazy(() => import("./csv.tsx"));
 
 async function loadMarkdown() {
-  const module = await import("../rich/markdown.tsx");
+  const module = await import("./markdown.tsx");
   loadedMarkdown = module.default;
   return module;
 }
