@@ -43,8 +43,8 @@ export function isMapping(value: unknown): value is Fields {
 }
 
 /**
- * Reports unknown fields. `level` is the prefix of the fields' paths as in the schema (`models[].`), `prefix` as in this
- * document (`models[0].`).
+ * Reports unknown fields. `level` is the prefix of the fields' paths as in the schema (`models[].`), `prefix` is that
+ * of this document (`models[0].`).
  */
 export function refuseUnknown(fields: Fields, level: string, report: Report, prefix = level): void {
   const known = knownFields.get(level) ?? [];
