@@ -31,7 +31,12 @@ const commands = {
     await ensureBuilt(packages);
     return 0;
   },
-  release: (args) => runNode(execPath, [at("packages/packaging/src/release/main.ts"), ...args]),
+  // It lists components with pnpm.
+  release: (args) => {
+    const program = [execPath, at("packages/packaging/src/release/main.ts"), ...args];
+    const [command, ...rest] = pnpmCommand(program);
+    return runForeground(command, rest, { env: { ...homeEnv(), NODE_ENV: "production" } });
+  },
   // npm changes to the checkout; paths that a user types mean the directory they typed them in.
   dari: (args) => runNode(execPath, [at("apps/cli/bin/dari.mjs"), ...args], { cwd: process.env.INIT_CWD }),
   // Chaos and benchmarks by their path below apps/lab/src: `npm run lab -- chaos/run --smoke`.

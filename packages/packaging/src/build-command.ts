@@ -5,7 +5,7 @@ import path from "node:path";
 import type { PackageFile } from "./packages.ts";
 import { documentsOf, readManifest, renderManifest } from "./manifest.ts";
 import { noticesOf } from "./notices.ts";
-import { archiveName, npmArchive } from "./npm-archive.ts";
+import { archiveName, packArchive } from "./pack-archive.ts";
 
 const oldestNode = "20";
 /** Older Node versions can read the file, so that they print which one is needed. */
@@ -36,5 +36,5 @@ export async function buildCommand(folder: string): Promise<PackageFile> {
     { path: "THIRD_PARTY_NOTICES", content: await noticesOf(metafile, folder) },
   ];
   const { name, version } = manifest;
-  return { name, version, file: archiveName(name), content: await npmArchive(files) };
+  return { name, version, file: archiveName(name), content: await packArchive(files) };
 }

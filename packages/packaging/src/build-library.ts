@@ -9,7 +9,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { documentsOf, readManifest, renderManifest } from "./manifest.ts";
 import { noticesOf } from "./notices.ts";
-import { archiveName, npmArchive, type ArchivedFile } from "./npm-archive.ts";
+import { archiveName, packArchive, type ArchivedFile } from "./pack-archive.ts";
 import type { PackageFile } from "./packages.ts";
 
 const oldestNode = "18";
@@ -68,7 +68,7 @@ export async function buildLibrary(folder: string): Promise<PackageFile> {
     ...(notices === "" ? [] : [{ path: "THIRD_PARTY_NOTICES", content: notices }]),
   ];
   const { name, version } = manifest;
-  return { name, version, file: archiveName(name), content: await npmArchive(files) };
+  return { name, version, file: archiveName(name), content: await packArchive(files) };
 }
 
 /** Packages of this repository are released together, so they have one version. */

@@ -1,4 +1,4 @@
-// An npm package as its archive: the files of one directory, the same bytes for the same files.
+// Packages as archives: the files of one directory, the same bytes for the same files.
 
 import { buffer } from "node:stream/consumers";
 import { createGzip } from "node:zlib";
@@ -13,12 +13,13 @@ export interface ArchivedFile {
 /** npm itself gives every file this time. */
 const mtime = new Date("1985-10-26T08:15:00Z");
 
-export async function npmArchive(files: readonly ArchivedFile[]): Promise<Uint8Array> {
+/** Returns a compressed tar archive in which all files are in the directory `name`. npm calls it `package`. */
+export async function packArchive(files: readonly ArchivedFile[], name = "package"): Promise<Uint8Array> {
   const tar = pack();
   const archive = buffer(tar.pipe(createGzip({ level: 9 })));
   for (const { path, content, isExecutable = false } of files) {
     const mode = isExecutable ? 0o755 : 0o644;
-    tar.entry({ name: `package/${path}`, mode, mtime, uid: 0, gid: 0, uname: "", gname: "" }, Buffer.from(content));
+    tar.entry({ name: `${name}/${path}`, mode, mtime, uid: 0, gid: 0, uname: "", gname: "" }, Buffer.from(content));
   }
   tar.finalize();
   return archive;
