@@ -3,12 +3,13 @@
 
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 
 const rowsMax = 30;
 
 /** Returns the table of suites given as [file, milliseconds, number of tests]. */
 function tableOf(suites) {
-  const rows = suites.toSorted((a, b) => b[1] - a[1]).slice(0, rowsMax);
+  const rows = [...suites].sort((a, b) => b[1] - a[1]).slice(0, rowsMax);
   const seconds = (ms) => (ms / 1000).toFixed(1).padStart(7);
   const total = suites.reduce((sum, [, ms]) => sum + ms, 0);
   return [
@@ -26,7 +27,8 @@ export default class SlowestSuites {
   }
 }
 
-if (import.meta.main) {
+// .ci/run starts it with the Node of the machine, which may be 18.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const reports = process.argv.slice(2).map((file) => JSON.parse(readFileSync(file, "utf8")));
   const suites = reports.flatMap(({ testResults }) =>
     testResults.map((suite) => [suite.name, suite.endTime - suite.startTime, suite.assertionResults.length]),
