@@ -7,7 +7,7 @@ import { countAttempt, recordStep, takeSteering, type TurnPart } from "@dari/con
 import { runTurn, type RunRequest, type StepFrame, type TurnEnding, type TurnInbox } from "@dari/harness";
 import type { Sandbox } from "@dari/sandbox";
 import type { RestoredAttempt } from "../attempt.ts";
-import type { TurnRecorders } from "../recorders/turn-recorders.ts";
+import type { TurnRecorders } from "./turn-recorders.ts";
 
 export function callAgent(
   attempt: RestoredAttempt,

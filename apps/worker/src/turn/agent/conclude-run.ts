@@ -4,7 +4,7 @@ import { failure, limits, type Failure } from "@dari/domain";
 import { limitsOf, memoryBoundOf } from "@dari/sandbox-pool";
 import type { AgentEnding, RestoredAttempt } from "../attempt.ts";
 import { toExceededFailure, toShortageFailure, withMemoryLimit } from "../failures/describe-exceeded-limit.ts";
-import type { TurnRecorders } from "../recorders/turn-recorders.ts";
+import type { TurnRecorders } from "./turn-recorders.ts";
 import { scrubStack } from "../scrub/scrub-turn.ts";
 import type { RunResult } from "./run-in-sandbox.ts";
 

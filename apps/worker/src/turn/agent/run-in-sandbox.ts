@@ -9,7 +9,7 @@ import { limitsOf } from "@dari/sandbox-pool";
 import type { RestoredAttempt } from "../attempt.ts";
 import { wasEndedByMachine } from "../failures/describe-exceeded-limit.ts";
 import { logUnreachableHosts } from "../network/log-unreachable-hosts.ts";
-import { isCut, type TurnRecorders } from "../recorders/turn-recorders.ts";
+import { isCut, type TurnRecorders } from "./turn-recorders.ts";
 import { callAgent } from "./call-agent.ts";
 
 /** How a run in a sandbox ended. */

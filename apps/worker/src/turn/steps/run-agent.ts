@@ -5,7 +5,7 @@ import { agentRecipe, showImportOutput, startAgent, type ServingSandbox } from "
 import { concludeRun } from "../agent/conclude-run.ts";
 import { countFailedLoad, runInSandbox, type RunResult } from "../agent/run-in-sandbox.ts";
 import type { CalledAttempt, RestoredAttempt } from "../attempt.ts";
-import { openRecorders, type TurnRecorders } from "../recorders/turn-recorders.ts";
+import { openRecorders, type TurnRecorders } from "../agent/turn-recorders.ts";
 
 /**
  * Runs the agent. When it returns, no process of the agent runs: each one is dead, or stopped without access to the

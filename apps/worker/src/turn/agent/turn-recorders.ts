@@ -9,13 +9,13 @@ import { refuseModelRequests } from "../model-limits/refuse-model-requests.ts";
 import type { TurnGate } from "../model-limits/turn-gate.ts";
 import { logEgress } from "../network/log-egress.ts";
 import { createPieceScrubber, type PieceScrubber } from "../scrub/scrub-pieces.ts";
-import { createTextCollector, type TextCollector } from "./collect-text.ts";
-import { openTurnAnswers, type TurnAnswers } from "./record-answers.ts";
-import { createEventRecorder, type EventRecorder } from "./record-events.ts";
-import { startLogRecorder, type LogRecorder } from "./record-logs.ts";
-import { createModelRequestRecorder, type ModelRequestRecorder } from "./record-model-requests.ts";
-import { createValueRecorder, type ValueRecorder } from "./record-values.ts";
-import { startPreviewSender, type PreviewSender } from "./send-previews.ts";
+import { createTextCollector, type TextCollector } from "../recorders/collect-text.ts";
+import { openTurnAnswers, type TurnAnswers } from "../recorders/record-answers.ts";
+import { createEventRecorder, type EventRecorder } from "../recorders/record-events.ts";
+import { startLogRecorder, type LogRecorder } from "../recorders/record-logs.ts";
+import { createModelRequestRecorder, type ModelRequestRecorder } from "../recorders/record-model-requests.ts";
+import { createValueRecorder, type ValueRecorder } from "../recorders/record-values.ts";
+import { startPreviewSender, type PreviewSender } from "../recorders/send-previews.ts";
 
 export interface RecorderParts {
   readonly logs: LogRecorder;
