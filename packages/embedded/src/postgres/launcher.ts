@@ -125,7 +125,9 @@ function makeLauncher({ mode, home, binaries, root, wrap, ids }: LauncherParts):
       const closed = once(child, "close").catch((cause: unknown) => {
         throw new Error(`Could not run ${program}`, { cause });
       });
-      const [said, complaint, [code]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+      const [said, complaint, [code, signal]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+      // A signal to the group of this process can reach the child before it has its session, and then stops both.
+      if (signal) throw new DOMException(`${program} was ended by ${signal}`, "AbortError");
       if (code !== 0) throw new Error(`${program} failed: ${(complaint || said).trim()}`);
     },
     spawn: (program, args, stdio) =>
