@@ -72,9 +72,12 @@ print(version("dari-agent"), version("dari-client"))`;
   180_000,
 );
 
-test("the chart is a directory named as the chart", async () => {
-  const chart = await run("tar", ["-xzOf", inRelease(`chart/dari-${version}.tgz`), "dari/Chart.yaml"]);
-  expect(chart).toContain(`\nversion: ${version}\n`);
+test("the chart is a directory of its name, with all that it links to in the repository", async () => {
+  const readChart = (file: string): Promise<string> =>
+    run("tar", ["-xzOf", inRelease(`chart/dari-${version}.tgz`), `dari/${file}`]);
+  expect(await readChart("Chart.yaml")).toContain(`\nversion: ${version}\n`);
+  const alerts = await readFile(path.join(root, "infra/prometheus/alerts.yml"), "utf8");
+  expect(await readChart("files/alerts.yml")).toBe(alerts.trim());
 });
 
 test("the image context has what each Dockerfile copies", async () => {

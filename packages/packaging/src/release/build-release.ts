@@ -7,6 +7,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { buildPackages } from "../build-packages.ts";
 import { buildSourceArchive } from "../build-source-archive.ts";
+import { packArchive } from "../pack-archive.ts";
 import { packages } from "../packages.ts";
 import { readPythonPackage } from "../read-python-package.ts";
 import { listComponents } from "./list-components.ts";
@@ -37,8 +38,8 @@ export async function buildRelease(root: string, directory: string): Promise<voi
   for (const folder of ["npm", "python", "chart", "images"]) await mkdir(at(folder), { recursive: true });
 
   await writePackages(root, at, version);
-  // git gives every file of an archive the time of the commit and no owner.
-  await git(path.join(root, "infra/helm"), ["archive", "--output", at("chart", `dari-${version}.tgz`), "HEAD", "dari"]);
+  await writeFile(at("chart", `dari-${version}.tgz`), await packChart(path.join(root, "infra/helm/dari")));
+  // git gives every file of the archive the time of the commit and no owner.
   const context = at("images", `dari-images-${version}.tar.gz`);
   await git(root, ["archive", "--output", context, "HEAD", ...imageSources]);
 
@@ -61,6 +62,13 @@ async function writePackages(root: string, at: (...names: string[]) => string, v
     const { file, content } = await buildSourceArchive(path.join(root, folder));
     await writeFile(at("python", file), content);
   }
+}
+
+/** Returns the chart as `helm package` makes it: files that link out of the chart are copied into it. */
+async function packChart(folder: string): Promise<Uint8Array> {
+  const names = (await git(folder, ["ls-files"])).split("\n").sort();
+  const files = names.map(async (name) => ({ path: name, content: await readFile(path.join(folder, name)) }));
+  return packArchive(await Promise.all(files), path.basename(folder));
 }
 
 /** Returns the lines that `sha256sum --check` reads. */
