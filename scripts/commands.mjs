@@ -61,10 +61,10 @@ const commands = {
   },
 };
 
-// Tests wait for services and programs half of their time, so there are more of them than cores.
+// Tests wait for services and programs half of their time, so there are twice as many of them as cores.
 function runJest(args, ring = "default") {
   const hasWorkers = args.some((arg) => /^(-w|-i|--maxWorkers|--runInBand)/.test(arg));
-  const workers = hasWorkers ? [] : [`--maxWorkers=${availableParallelism() + 1}`];
+  const workers = hasWorkers ? [] : [`--maxWorkers=${availableParallelism() * 2}`];
   // Last, because jest takes the paths that follow for further reporters.
   const reporters = ["default", at("packages/tooling/jest/slowest-suites.mjs")].map((name) => `--reporters=${name}`);
   const last = args.includes("--slowest") ? reporters : [];

@@ -62,9 +62,12 @@ const environment = { ...process.env };
 
 /** A connection that a test has closed takes a moment to be gone. */
 const leftoversWaitMs = 500;
+/** A process that has grown this large is slow to start children. */
+const reusableBytesMax = 1024 ** 3;
 
 /** Returns whether the next file finds this process as this one did. What a test left open ends with the process. */
 async function isClean() {
+  if (process.memoryUsage.rss() > reusableBytesMax) return false;
   const env = Object.entries(process.env);
   if (env.length !== Object.keys(environment).length) return false;
   if (env.some(([name, value]) => environment[name] !== value)) return false;
