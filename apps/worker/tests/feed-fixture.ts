@@ -109,6 +109,7 @@ export async function openFeedScene(): Promise<FeedScene> {
           retry: async (ticket) => toRetrySettlement(await retryJob(control, ticket)),
           promote: (ticket) => promoteJob(control, ticket),
           giveUp: (reason) => void gaveUp.push(reason),
+          checkEveryMs: 100,
           ...parts,
         },
       );

@@ -27,6 +27,8 @@ export interface TurnFeedParts {
   readonly giveUp: (reason: string) => void;
   /** How long turns may wait without a job being fetched, in milliseconds (default: 10 s). */
   readonly silentMs?: number;
+  /** The interval at which that is checked, in milliseconds (default: 1 s). */
+  readonly checkEveryMs?: number;
 }
 
 /** The part of the worker that both feeds use. */

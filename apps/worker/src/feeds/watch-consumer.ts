@@ -15,9 +15,11 @@ export interface WatchedConsumer {
   giveUp(reason: string): void;
   /** How long turns may wait without a job being fetched, in milliseconds (default: 10 s). */
   readonly silentMs?: number;
+  /** The interval of the checks, in milliseconds (default: 1 s). */
+  readonly checkEveryMs?: number;
 }
 
-const checkEveryMs = 1_000;
+const defaultCheckEveryMs = 1_000;
 const defaultSilentMs = 10_000;
 
 /**
@@ -31,7 +33,7 @@ export function watchConsumer(
   watched: WatchedConsumer,
   signal: AbortSignal,
 ): { readonly done: Promise<void> } {
-  const { gate, source, silentMs = defaultSilentMs } = watched;
+  const { gate, source, silentMs = defaultSilentMs, checkEveryMs = defaultCheckEveryMs } = watched;
   let fetchedBefore = source.fetched;
   let silentSince: number | undefined;
   let hasReopened = false;
