@@ -19,15 +19,15 @@ function run(program: string, ...flags: string[]): { code: number | null; said: 
 
 test.each([
   ["an unknown flag", ["--nonsense"], "Unknown option '--nonsense'"],
-  ["a flag without its value", ["--rounds"], "argument missing"],
+  ["a flag without its value", ["--kills"], "argument missing"],
   ["a word that is no flag", ["fast"], "Unexpected argument 'fast'"],
-  ["what is no number", ["--rounds", "many"], "--rounds is a number from 1, not many"],
-  ["a part of one", ["--rounds", "1.5"], "--rounds is a whole number from 1"],
+  ["what is no number", ["--kills", "many"], "--kills is a number from 1, not many"],
+  ["a part of one", ["--kills", "1.5"], "--kills is a whole number from 1"],
 ])("%s", (_what, flags, problem) => {
-  const { code, failed } = run("bench/control-plane", ...flags);
+  const { code, failed } = run("recorded-kills", ...flags);
   expect(code).toBe(2);
   expect(failed).toContain(problem);
-  expect(failed).toContain("Usage: npm run lab -- bench/control-plane [--smoke] [--rounds 5]");
+  expect(failed).toContain("Usage: npm run lab -- recorded-kills [--kills 500]");
   expect(failed).not.toMatch(/^\s+at /m);
 });
 

@@ -3,7 +3,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { callNode, filesBelow, manifest, openBuilds, supportAgent, type Builds } from "./build-fixture.ts";
+import { callNode, manifest, openBuilds, supportAgent, type Builds } from "./build-fixture.ts";
 
 let builds: Builds;
 beforeAll(async () => {
@@ -171,17 +171,6 @@ describe("Python", () => {
 });
 
 describe("as it is used", () => {
-  // Those with a whole SDK are built where they also run: apps/lab/tests.
-  test("the examples without packages build, on the runtimes that they ask for", async () => {
-    const examples = new URL("../../../examples/", import.meta.url).pathname;
-    const names = (await readdir(examples)).filter((entry) => entry.startsWith("support-agent"));
-    expect(names).toHaveLength(2);
-    for (const name of names) {
-      const { result, log } = await builds.build(await filesBelow(join(examples, name)));
-      expect({ name, ok: result.ok, log }).toEqual({ name, ok: true, log });
-    }
-  }, 300_000);
-
   test("the development driver gives the same image", async () => {
     await using development = await openBuilds("process");
     expect(development.driver.name).toBe("process");

@@ -2,8 +2,7 @@
 // exist.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { load } from "js-yaml";
@@ -50,20 +49,10 @@ describe.each(programs)("the image of %s", (program) => {
     expect(instruction("HEALTHCHECK")).toHaveLength(1);
   });
 
-  test("stores compiled modules: without settings, the program loads all of them and ends", () => {
-    const [compile = ""] = instruction("RUN").filter((line) => line.includes("NODE_COMPILE_CACHE"));
+  // image-programs.nightly.test.ts runs this line.
+  test("stores compiled modules", () => {
+    const [compile] = instruction("RUN").filter((line) => line.includes("NODE_COMPILE_CACHE"));
     expect(compile).toBe(`node apps/${program}/src/main.ts || test -n "$(ls "$NODE_COMPILE_CACHE")"`);
-    const cache = mkdtempSync(path.join(tmpdir(), "dari-compiled-"));
-    const env = { PATH: path.dirname(process.execPath), NODE_COMPILE_CACHE: cache };
-    const { stderr } = spawnSync(process.execPath, [`apps/${program}/src/main.ts`], {
-      cwd: root,
-      env,
-      encoding: "utf8",
-    });
-    const stored = readdirSync(cache, { recursive: true });
-    rmSync(cache, { recursive: true });
-    expect(stderr).toContain("DATABASE_URL: is required");
-    expect(stored.length).toBeGreaterThan(1_000);
   });
 
   test("copies and runs what exists", () => {

@@ -30,7 +30,7 @@ const missing = ((): string | undefined => {
   return unshares.status === 0 ? undefined : "this machine gives ordinary users no namespaces";
 })();
 const describeHere = missing === undefined ? describe : describe.skip;
-if (missing !== undefined) process.stderr.write(`own-namespace.test.ts is left out: ${missing}\n`);
+if (missing !== undefined) process.stderr.write(`own-namespace.nightly.test.ts is left out: ${missing}\n`);
 
 let dir = "";
 beforeAll(async () => {

@@ -1,3 +1,0 @@
-// More cases of random-disks.test.ts.
-
-import "./random-disks.test.ts";
