@@ -1,3 +1,5 @@
+// How the programs of PostgreSQL end when a signal ends them.
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -7,7 +9,7 @@ import { createLauncher } from "../src/postgres/launcher.ts";
 /** A program outside the directory of PostgreSQL's. */
 const shell = path.join(...Array<string>(20).fill(".."), "bin/sh") as "initdb";
 
-test("a program that a signal ends is no failure of its own: Ctrl-C may reach it before it has its session", async () => {
+test("a program that a signal ends is no failure of its own: Ctrl-C can reach it early", async () => {
   const dir = mkdtempSync(path.join(tmpdir(), "dari-launcher-"));
   try {
     const { run } = createLauncher(dir, "as-is");
