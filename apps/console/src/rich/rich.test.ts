@@ -5,10 +5,16 @@ import path from "node:path";
 import { expect, test } from "@jest/globals";
 import { filterLogLines, readLogLines } from "../data/log-lines.ts";
 import { parseCsv } from "./parse-csv.ts";
-import { parseInline, parseMarkdown } from "./parse-markdown.ts";
+import { parseMarkdown, type Inline } from "./parse-markdown.ts";
 import { tokenize } from "./tokenize.ts";
 
 const text = (said: string) => ({ kind: "text", text: said });
+
+/** Returns what the first paragraph has. */
+function parseInline(said: string): readonly Inline[] {
+  const [first] = parseMarkdown(said);
+  return first?.kind === "paragraph" ? first.of : [];
+}
 
 test("Markdown's blocks are read as people write them", () => {
   const blocks = parseMarkdown(
@@ -158,8 +164,26 @@ test("an unfinished answer is read without an error, in linear time", () => {
     expect(parseMarkdown(part).length).toBeGreaterThan(0);
   }
   const startedAt = performance.now();
-  for (const part of ["*a ", "[a](", "`", "_a_ ", "(", "**"]) parseMarkdown(part.repeat(6_000));
+  for (const part of ["*a ", "[a](", "`", "_a_ ", "(", "**", "_a__b", "<a ", "~~a"]) parseMarkdown(part.repeat(6_000));
   expect(performance.now() - startedAt).toBeLessThan(5_000);
+});
+
+test("quotes and lists that are nested too deeply stay text", () => {
+  for (const part of ["> ", "- ", "1. "]) {
+    const depthOf = (parsed: unknown): number =>
+      typeof parsed === "object" && parsed !== null ? 1 + Math.max(0, ...Object.values(parsed).map(depthOf)) : 0;
+    const blocks = parseMarkdown(`${part.repeat(5_000)}end`);
+    expect(JSON.stringify(blocks)).toContain("end");
+    expect(depthOf(blocks)).toBeLessThan(50);
+  }
+});
+
+test("links by reference, headings by underline and code by indentation are read", () => {
+  expect(parseMarkdown("See [a][1].\n\n[1]: https://example.com\n\nTitle\n===\n\n    let a;")).toMatchObject([
+    { kind: "paragraph", of: [text("See "), { kind: "link", href: "https://example.com" }, text(".")] },
+    { kind: "heading", level: 1, of: [text("Title")] },
+    { kind: "code", language: "", text: "let a;" },
+  ]);
 });
 
 test("source text is divided into comments, strings, numbers and keywords, and nothing is lost", () => {

@@ -160,6 +160,7 @@ export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
   "js-yaml": ["contract", "tooling"],
   kysely: ["db"],
   "kysely-codegen": ["db"],
+  marked: ["console"],
   multer: ["api"],
   "openid-client": ["api"],
   pg: ["db", "lab"],
