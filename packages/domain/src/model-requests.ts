@@ -3,6 +3,12 @@
 import { parseEgressHost } from "./egress.ts";
 
 export const modelRequestLimits = {
+  /**
+   * Requests of one run of an SDK's agent. Ten, that SDK's own default, ends agents that work through a few files or
+   * pages. A hundred is more than a turn usually needs, and still ends an agent that goes in circles.
+   */
+  perRunDefault: 100,
+  perRunMax: 10_000,
   /** Requests of one attempt that have a row of their own. One more row counts the rest. */
   rowsPerAttempt: 1_000,
   /** The largest limits of a message. Each of its requests has a row of its own. */

@@ -53,6 +53,8 @@ export interface RunRequest {
   readonly sdk: string;
   readonly prompt: string;
   readonly context: TurnContext;
+  /** Maximum number of turns in a run that the guest starts with an SDK. Absent: the SDK's default. */
+  readonly maxTurns?: number;
   /** Another turn of the session may follow in this process, so it releases the workspace before it answers. */
   readonly again?: boolean;
 }

@@ -30,6 +30,7 @@ function flatten(manifest: Manifest): Map<string, string | number | undefined> {
     ["runtime.load", manifest.runtime.load],
     ["retries.max_attempts", manifest.retries.max_attempts],
     ["retries.on_worker_lost", String(manifest.retries.on_worker_lost)],
+    ["run.max_turns", manifest.run?.max_turns],
     ["limits.requests", manifest.limits?.requests],
     ["limits.tokens", manifest.limits?.tokens],
     ["limits.cost_usd", manifest.limits?.cost_usd],

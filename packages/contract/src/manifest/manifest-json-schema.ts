@@ -147,6 +147,22 @@ export const manifestJsonSchema = {
         },
       },
     },
+    run: {
+      type: "object",
+      additionalProperties: false,
+      properties: {
+        max_turns: {
+          type: "integer",
+          minimum: 1,
+          maximum: modelRequestLimits.perRunMax,
+          default: modelRequestLimits.perRunDefault,
+          description:
+            "Maximum number of requests to models in one run of the agent, not counting runs that its tools start. " +
+            "For an exported or returned `Agent` of openai-agents. Other SDKs have such options in what is exported.",
+        },
+      },
+      description: "Options of the SDK's run that an exported agent cannot contain.",
+    },
     limits: {
       type: "object",
       additionalProperties: false,

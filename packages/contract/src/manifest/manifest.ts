@@ -12,6 +12,9 @@ export type Language = (typeof languages)[number];
 /** `at_limit`: absent stops the turn. `ask` requires `retries.record_answers`. */
 export type ManifestLimits = MessageLimits & { readonly at_limit?: "ask" };
 
+/** The SDKs whose run has options that an exported agent cannot contain. A function can return such an agent. */
+export const sdksWithRun: readonly Sdk[] = ["openai-agents", "function"];
+
 /** Allows an agent the hosts of its models and no others. */
 export const modelsOnly = "models-only";
 
@@ -51,6 +54,8 @@ export interface Manifest {
      */
     readonly record_answers?: true | { readonly keep_days: number };
   };
+  /** Options of the SDK's run, which an exported agent cannot contain. Absent: the platform's defaults. */
+  readonly run?: { readonly max_turns: number };
   /** Limits of each message. Absent: none. */
   readonly limits?: ManifestLimits;
   readonly secrets: readonly string[];

@@ -24,7 +24,7 @@ import {
   type Fields,
   type Report,
 } from "./read-fields.ts";
-import { languageOfEntrypoint, languages, type Manifest, type ManifestLimits, sdks } from "./manifest.ts";
+import { languageOfEntrypoint, languages, type Manifest, type ManifestLimits, sdks, sdksWithRun } from "./manifest.ts";
 import { readRecordAnswers } from "./read-record-answers.ts";
 import { readEgress, readModels, refuseUnreachable } from "./read-network-fields.ts";
 
@@ -52,6 +52,7 @@ export function normalizeManifest(value: unknown): ManifestResult {
   const entrypoint = readEntrypoint(value, report);
   const runtime = readRuntime(value["runtime"], entrypoint, report);
   const retries = readRetries(value["retries"], report);
+  const run = readRun(value["run"], sdk, report);
   const perMessage = readLimits(value["limits"], retries, report);
   const secrets = readSecrets(value["secrets"], report);
   const env = readEnv(value["env"], report);
@@ -63,6 +64,7 @@ export function normalizeManifest(value: unknown): ManifestResult {
   if (issues.length > 0 || sdk === undefined || runtime === undefined) return { ok: false, issues };
   const given = {
     ...(description === undefined ? {} : { description }),
+    ...(run === undefined ? {} : { run }),
     ...(perMessage === undefined ? {} : { limits: perMessage }),
     ...(egress === undefined ? {} : { egress }),
     ...(models.length === 0 ? {} : { models }),
@@ -201,6 +203,19 @@ function readRetries(value: unknown, report: Report): Manifest["retries"] {
     on_worker_lost: isRetried === true,
     ...(recorded === undefined ? {} : { record_answers: recorded }),
   };
+}
+
+function readRun(value: unknown, sdk: Manifest["sdk"] | undefined, report: Report): Manifest["run"] {
+  const fields = optionalMapping("run", value, report);
+  refuseUnknown(fields, "run.", report);
+  const maxTurns = optionalPositiveInteger("run.max_turns", fields["max_turns"], report);
+  if (maxTurns === undefined) return undefined;
+  if (maxTurns > modelRequestLimits.perRunMax)
+    report("run.max_turns", `expected at most ${modelRequestLimits.perRunMax}`);
+  if (sdk !== undefined && !sdksWithRun.includes(sdk)) {
+    report("run.max_turns", `${sdk} does not read it: set the limit in what the entrypoint exports`);
+  }
+  return { max_turns: maxTurns };
 }
 
 /** Returns undefined if none is set. */

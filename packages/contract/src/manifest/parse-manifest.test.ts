@@ -198,6 +198,18 @@ const refused: [title: string, text: string, issues: string[]][] = [
   ["a reuse that is no text", `${base}runtime: {reuse: true}`, ["runtime.reuse: expected a non-empty string"]],
   ["retries that are no mapping", `${base}retries: 3`, ["retries: expected a mapping"]],
   ["no attempts", `${base}retries: {max_attempts: 0}`, ["retries.max_attempts: expected a positive integer"]],
+  ["no turns of a run", `${base}run: {max_turns: 0}`, ["run.max_turns: expected a positive integer"]],
+  ["too many turns of a run", `${base}run: {max_turns: 10001}`, ["run.max_turns: expected at most 10000"]],
+  [
+    "a run's option at the root",
+    `${base}max_turns: 5`,
+    ["max_turns: unsupported field; did you mean 'run.max_turns'?"],
+  ],
+  [
+    "turns of a run that the SDK's own options limit",
+    "name: a\nentrypoint: a.ts:a\nsdk: pi\nrun: {max_turns: 5}",
+    ["run.max_turns: pi does not read it: set the limit in what the entrypoint exports"],
+  ],
   ["limits that are no mapping", `${base}limits: 3`, ["limits: expected a mapping"]],
   ["no requests", `${base}limits: {requests: 0}`, ["limits.requests: expected a positive integer"]],
   ["too many requests", `${base}limits: {requests: 10001}`, ["limits.requests: expected at most 10000"]],

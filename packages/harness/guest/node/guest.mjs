@@ -153,9 +153,9 @@ export class Guest {
     this.#omitted = activity.omittedFrame;
     this.#usedByNow = () => reported.with(undefined);
     const meter = (usage) => (this.#usedByNow = () => reported.with(ignoringErrors(usage)));
-    const { prompt, limits, again } = frame;
+    const { prompt, limits, maxTurns, again } = frame;
     const { earlierMessages: earlier } = frame.context;
-    return { prompt, context, limits, channel: turn, activity, inbox, earlier, meter, reported, again };
+    return { prompt, context, limits, maxTurns, channel: turn, activity, inbox, earlier, meter, reported, again };
   }
 }
 

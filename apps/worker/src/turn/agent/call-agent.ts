@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { retryThroughOutage } from "@dari/control/context";
 import { traceparentOf } from "@dari/control/operations";
 import { countAttempt, recordStep, takeSteering, type TurnPart } from "@dari/control/turns";
+import { modelRequestLimits } from "@dari/domain";
 import { runTurn, type RunRequest, type StepFrame, type TurnEnding, type TurnInbox } from "@dari/harness";
 import type { Sandbox } from "@dari/sandbox";
 import type { RestoredAttempt } from "../attempt.ts";
@@ -88,6 +89,7 @@ function requestOf({ turn, opened }: RestoredAttempt, { paths }: Sandbox): RunRe
     sdk: turn.manifest.sdk,
     prompt: promptOf(opened.parts),
     workspace: paths.workspace,
+    maxTurns: turn.manifest.run?.max_turns ?? modelRequestLimits.perRunDefault,
     context: {
       sessionId: turn.sessionId,
       messageId: turn.messageId,

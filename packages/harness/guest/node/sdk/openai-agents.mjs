@@ -1,5 +1,6 @@
 // Runs an `Agent` of @openai/agents with that SDK's runner, with the session's history, streamed.
 
+import { TurnError } from "../errors.mjs";
 import { Inbox } from "../inbox.mjs";
 import { createOutput } from "../output.mjs";
 import { dataUrl, readParts } from "./attachments.mjs";
@@ -19,6 +20,8 @@ export async function prepareOpenaiAgent(found, file) {
     const closeServers = await connectServers(agent);
     try {
       return await runAgent(sdk, agent, turn, output);
+    } catch (error) {
+      throw withAdvice(sdk, error, turn.maxTurns);
     } finally {
       await closeServers();
       endRecord();
@@ -51,7 +54,8 @@ async function runAgent(sdk, agent, turn, output) {
   const toUserItem = ({ parts }) => toItem({ role: "user", parts }, context);
   if (waiting !== undefined) Inbox.dropEarlier(turn.inbox);
   const steering = steerRun(turn.inbox, toUserItem, waiting && known.waiting.steered);
-  const options = { stream: true, signal: context.signal, context, callModelInputFilter: steering.filter };
+  const { maxTurns } = turn;
+  const options = { stream: true, signal: context.signal, context, maxTurns, callModelInputFilter: steering.filter };
   let input = waiting ?? (await inputOf(known, context));
   for (;;) {
     if (input instanceof sdk.RunState) await decide(input, context);
@@ -67,6 +71,13 @@ async function runAgent(sdk, agent, turn, output) {
     // Read the question as the attempt with the answer will, so that both are exactly the same.
     input = await resumeRun(sdk, agent, memory.load(), context);
   }
+}
+
+/** Names the setting if the run reached its limit. A run that a tool starts has a limit of its own. */
+function withAdvice(sdk, error, maxTurns) {
+  const isReached = sdk.MaxTurnsExceededError !== undefined && error instanceof sdk.MaxTurnsExceededError;
+  if (!isReached || !error.message.includes(`(${maxTurns})`)) return error;
+  return new TurnError("agent_error", `${error.name}: ${error.message}; raise run.max_turns in dari.yml`);
 }
 
 async function inputOf(known, context) {

@@ -152,6 +152,7 @@ def _run(frame: dict, loaded: tuple, context: Context, allowed: threading.Event,
         prompt=frame["prompt"],
         context=context,
         limits=frame["limits"],
+        max_turns=frame.get("maxTurns"),
         channel=own,
         run_async=run_in_one_loop if again else run_in_own_loop,
     )

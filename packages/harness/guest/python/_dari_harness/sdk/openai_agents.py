@@ -62,7 +62,14 @@ def _complete_usage() -> None:
 
 async def _run_connected(runner, recorded_run, agent, turn) -> dict:
     async with connected_servers(agent):
-        return await _run(runner, agent, turn, recorded_run(turn.context._activity))
+        try:
+            return await _run(runner, agent, turn, recorded_run(turn.context._activity))
+        except Exception as error:
+            # A run that a tool starts has a limit of its own.
+            if type(error).__name__ != "MaxTurnsExceeded" or f"({turn.max_turns})" not in str(error):
+                raise
+            advice = "raise run.max_turns in dari.yml"
+            raise TurnError("agent_error", f"MaxTurnsExceeded: {error}; {advice}") from None
 
 
 async def _run(runner, agent, turn, activity) -> dict:
@@ -83,6 +90,8 @@ async def _run(runner, agent, turn, activity) -> dict:
             decide(waiting, context)
         given = waiting or _input(known, context)
         options = {"hooks": activity, **steering.options()}
+        if turn.max_turns is not None:
+            options["max_turns"] = turn.max_turns
         result = runner.run_streamed(agent, given, context=None if waiting else context, **options)
         context._used_by_runner = lambda result=result: _usage_of(result.context_wrapper, before)
         await _read(result, output, activity, shown, context)
