@@ -66,9 +66,9 @@ function line(text: string, isFailure = false): ActivityLine {
 }
 
 function endOfCall(data: DataOf<"tool.call_completed">, isVerbose: boolean): ActivityLine {
-  const { name, is_error, duration_ms, result } = data;
+  const { name, is_error, duration_ms, result, error } = data;
   const end = is_error ? "failed" : "returned";
-  return line(`${oneLine(name)} ${end}${timeOf(duration_ms)}: ${valueOf(result, isVerbose)}`, is_error);
+  return line(`${oneLine(name)} ${end}${timeOf(duration_ms)}: ${valueOf(error ?? result, isVerbose)}`, is_error);
 }
 
 function endOfRequest(data: DataOf<"model.request_completed">, isVerbose: boolean): ActivityLine | undefined {

@@ -36,7 +36,7 @@ const typescript = {
     const pair = z.object({ a: z.number(), b: z.number() });
     const add = tool({ name: "add", description: "x", parameters: pair, execute: ({ a, b }) => String(a + b) });
     const divide = tool({ name: "divide", description: "x", parameters: pair, execute: () => {
-      throw new RangeError("division by zero");
+      throw new RangeError(\`division by zero with \${process.env["LEAKED_TOKEN"]}\`);
     } });
     const pay = tool({ name: "pay", description: "x", parameters: z.object({}), needsApproval: true,
       execute: () => "paid" });
@@ -59,6 +59,7 @@ const python = {
   "requirements.txt": "openai-agents==0.24.0\n",
   "server.py": pythonServer,
   "agent.py": `
+import os
 import sys
 from pathlib import Path
 from agents import Agent, OpenAIChatCompletionsModel, ToolOutputImage, function_tool
@@ -71,7 +72,7 @@ def add(a: float, b: float) -> str:
 
 @function_tool
 def divide(a: float, b: float) -> str:
-    return str(a / b)
+    raise ZeroDivisionError("division by zero with " + os.environ["LEAKED_TOKEN"])
 
 @function_tool(needs_approval=True)
 def pay() -> str:
@@ -179,8 +180,16 @@ test.each(agents)(
     const results = new Map(dataOf(events, "tool.call_completed").map((one) => [one["name"], one]));
     const done = { duration_ms, agent: "Planner" };
     expect(results.get("add")).toMatchObject({ ...done, result: "3", is_error: false });
+    // The model gets what the SDK says, clients and the log the real error.
     const failure = expect.stringMatching(/^An error occurred while running the tool/);
     expect(results.get("divide")).toMatchObject({ ...done, result: failure, is_error: true });
+    for (const text of [String(results.get("divide")?.["error"]), await fleet.client.getMessageLogs(record.id)]) {
+      // A line of the platform's can be in the middle of a log line.
+      expect(text).toMatch(/division by zero with [^]*\[redacted:LEAKED_TOKEN\]/);
+      expect(text).toMatch(/at .*agent\.ts:\d+:\d+|File ".*agent\.py", line \d+, in divide/);
+      expect(text).not.toContain(leaked);
+    }
+    expect(results.get("add")).not.toHaveProperty("error");
     expect(results.get("lookup")).toMatchObject({ ...done, is_error: false });
     expect(JSON.stringify(results.get("lookup"))).toContain("found it");
     for (const { call_id, output } of items.filter((item) => item["type"] === "function_call_output").slice(0, 5)) {
@@ -226,6 +235,37 @@ test.each(agents)(
     expect(dataOf(await activityOf(fleet, session, failed.id), "model.request_completed")).toMatchObject([
       { ordinal: 1, error: expect.stringContaining("the model is away") },
     ]);
+  },
+  400_000,
+);
+
+test.each(agents)(
+  "in $language, a run asks up to run.max_turns times",
+  async (agent) => {
+    const { language, version, entrypoint, files } = agent;
+    const runtime = { language, version };
+    const secrets = ["OPENAI_API_KEY", leakedName];
+    const add = { toolCalls: [{ name: "add", arguments: { a: 1, b: 2 } }] };
+    const endsAfter = (requests: number) => (request: ModelRequest) =>
+      outputs(request) < requests - 1 ? add : { text: "Done" };
+    const manifest = { sdk: "openai-agents", entrypoint, runtime, secrets, env };
+    const { agentId } = await deploy(fleet, { ...manifestFile(manifest), ...files });
+    const { id: session } = await fleet.client.createSession(agentId);
+    // The SDK's own default is 10.
+    server.play(endsAfter(15));
+    expect(textOf(await send(fleet, session, "Count"))).toBe("Done");
+
+    const limited = await deploy(fleet, { ...manifestFile({ ...manifest, run: { max_turns: 3 } }), ...files });
+    const { id: short } = await fleet.client.createSession(limited.agentId);
+    server.play(endsAfter(4));
+    const message = /^MaxTurnsExceeded\w*: Max turns \(3\) exceeded; raise run\.max_turns in dari\.yml$/;
+    expect((await send(fleet, short, "Count")).output?.error).toMatchObject({
+      code: "agent_error",
+      message: expect.stringMatching(message),
+    });
+    const { id: enough } = await fleet.client.createSession(limited.agentId);
+    server.play(endsAfter(3));
+    expect(textOf(await send(fleet, enough, "Count"))).toBe("Done");
   },
   400_000,
 );

@@ -305,7 +305,7 @@ export const limits = {
   valueReadsPerProcess: 8,
   valueReadsPerOrganization: 4,
   /** The error of a model request in such an event. */
-  activityErrorChars: 2_000,
+  activityErrorChars: 8_000,
   /** Numbers of a model request's usage. */
   activityUsageNames: 32,
   /** Previews of reasoning and of tool calls' arguments that one attempt sends, as JSON. More are not sent. */

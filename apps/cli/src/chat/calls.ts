@@ -31,10 +31,10 @@ export function createCalls(): Calls {
         return undefined;
       }
       if (event.type !== "tool.call_completed") return undefined;
-      const { call_id, name, is_error, duration_ms, result } = event.data;
+      const { call_id, name, is_error, duration_ms, result, error } = event.data;
       const { title, indent } = running.get(call_id) ?? { title: oneLine(name), indent: "" };
       running.delete(call_id);
-      const end = is_error ? `: failed: ${valueOf(result)}` : "";
+      const end = is_error ? `: failed: ${valueOf(error ?? result)}` : "";
       return { text: `${indent}${is_error ? "✗" : "✓"} ${title}${timeOf(duration_ms)}${end}`, isFailure: is_error };
     },
     rows() {

@@ -23,6 +23,8 @@ export interface Call {
   /** Id of the whole value, if it is kept. */
   readonly argumentsId: string | undefined;
   readonly result: unknown;
+  /** What the tool threw, with its stack, if the model got something else. */
+  readonly error: string | undefined;
   readonly resultBytes: number | undefined;
   readonly resultId: string | undefined;
   readonly durationMs: number | undefined;
@@ -203,7 +205,7 @@ class ActivityList {
       ...{ callId, attemptId: step.attempt_id, name, agent, items, state: this.#openState(step) },
       ...{ toolKind: undefined, server: undefined, arguments: undefined },
       ...{ argumentsBytes: undefined, argumentsId: undefined, resultBytes: undefined, resultId: undefined },
-      ...{ result: undefined, durationMs: undefined, subagent: undefined },
+      ...{ result: undefined, error: undefined, durationMs: undefined, subagent: undefined },
       ...fields,
     };
     (inside?.items ?? this.#itemsFor(step)).push(item);
@@ -213,9 +215,9 @@ class ActivityList {
 
   #completeCall(step: EventOf<"tool.call_completed">): void {
     const { call_id: callId, is_error: isError, duration_ms: durationMs, ...given } = step.data;
-    const { result, result_bytes: resultBytes, result_value_id: resultId } = given;
+    const { result, error, result_bytes: resultBytes, result_value_id: resultId } = given;
     const item = this.#callOf(step, callId)?.item ?? this.#addCall(step, {});
-    Object.assign(item, { result, resultBytes, resultId, durationMs, state: isError ? "failed" : "done" });
+    Object.assign(item, { result, error, resultBytes, resultId, durationMs, state: isError ? "failed" : "done" });
   }
 
   #addRequest(step: EventOf<"model.request_started" | "model.request_completed">): void {

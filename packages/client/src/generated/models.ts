@@ -2203,6 +2203,8 @@ export interface ToolCallCompletedEvent {
     /** Only of a value that was cut and whose whole is kept: `GET /v1/messages/{id}/values/{value_id}`. */
     result_value_id?: string;
     is_error: boolean;
+    /** What the tool threw, with its stack, if the SDK catches it. `result` is what the model gets. */
+    error?: string;
     duration_ms?: number;
     /** Name of the agent or subagent. */
     agent?: string;

@@ -124,6 +124,12 @@ export const activityKinds = {
       result_bytes: wholeBytes,
       result_value_id: wholeId,
       is_error: Type.Boolean(),
+      error: Type.Optional(
+        Type.String({
+          maxLength: limits.activityErrorChars,
+          description: "What the tool threw, with its stack, if the SDK catches it. `result` is what the model gets.",
+        }),
+      ),
       duration_ms: Type.Optional(milliseconds),
       ...origin,
     }),

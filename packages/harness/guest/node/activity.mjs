@@ -1,12 +1,13 @@
 // What the agent does, as events of the session: model requests, tool calls, handoffs. An event that cannot be recorded
 // never fails the agent.
 
+import { describeError } from "./errors.mjs";
 import { createFit, toText } from "./values.mjs";
 
 const { stringify } = JSON;
 const nameChars = 200;
 const previewChars = 64 * 1024;
-const errorChars = 2_000;
+const errorChars = 8_000;
 
 export function createActivity(limits, channel) {
   let recorded = 0;
@@ -89,5 +90,11 @@ export function* piecesOf(text, chars) {
 export const nameOf = (value) => (typeof value === "string" && value !== "" ? cutText(value, nameChars) : undefined);
 
 export const errorOf = (error) => cutText(toText(error), errorChars);
+
+/** Returns an error's stack, or its message. */
+export function stackOf(error) {
+  const { message, stack } = describeError(error);
+  return cutText(stack || message, errorChars);
+}
 
 const newCallId = () => `call_${Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString("hex")}`;

@@ -1970,6 +1970,7 @@ class ToolCallCompletedEventData(TypedDict):
     result_bytes: NotRequired[int]
     result_value_id: NotRequired[str]
     is_error: bool
+    error: NotRequired[str]
     duration_ms: NotRequired[int]
     agent: NotRequired[str]
     parent_call_id: NotRequired[str]

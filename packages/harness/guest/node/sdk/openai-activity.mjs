@@ -1,6 +1,6 @@
 // Records one run of @openai/agents: its requests to models, and the tool calls of their answers.
 
-import { errorOf, msSince, nameOf } from "../activity.mjs";
+import { errorOf, msSince, nameOf, stackOf } from "../activity.mjs";
 import { ignoringErrors } from "../errors.mjs";
 import { serverOf } from "./openai-mcp.mjs";
 import { previewAnswer } from "./openai-previews.mjs";
@@ -29,6 +29,8 @@ export class RunRecorder {
   #isInner;
   #calls = new Map();
   #startedAt = new Map();
+  /** What tools threw, by call. */
+  #errors = new Map();
 
   /** `outer`: the run and the tool call that this one is started in. */
   constructor(sdk, turn, outer) {
@@ -71,6 +73,13 @@ export class RunRecorder {
 
   startTool(details) {
     this.#startedAt.set(details?.toolCall?.callId, performance.now());
+  }
+
+  /** The SDK tells the model something else. */
+  failTool(callId, name, error) {
+    const text = stackOf(error);
+    this.#errors.set(callId, text);
+    process.stderr.write(`tool ${name} failed: ${text}\n`);
   }
 
   endTool(agent, tool, result, details) {
@@ -153,11 +162,13 @@ export class RunRecorder {
     if (call?.isDone) return;
     this.#calls.set(callId, { ...call, isDone: true });
     const since = this.#startedAt.get(callId);
+    const error = this.#errors.get(callId);
     this.#record("tool.call_completed", {
       call_id: nameOf(callId),
       name: nameOf(call?.name ?? name) ?? "tool",
       ...this.turn.activity.fit("result", result),
-      is_error: typeof result === "string" && toolError.test(result),
+      is_error: error !== undefined || (typeof result === "string" && toolError.test(result)),
+      error,
       duration_ms: since === undefined ? undefined : msSince(since),
       agent: call?.agent ?? agent,
       parent_call_id: this.#parent,

@@ -7,6 +7,7 @@ import { nameOf } from "../activity.mjs";
 import { ignoringErrors } from "../errors.mjs";
 import { RunRecorder } from "./openai-activity.mjs";
 import { noteTools } from "./openai-mcp.mjs";
+import { noticingError } from "./openai-tool-errors.mjs";
 
 /** The run that code belongs to, and its tool call: `{run, callId}`. */
 const scope = new AsyncLocalStorage();
@@ -96,7 +97,11 @@ function watchTool(tool) {
     return function (context, input, details, ...more) {
       const run = scope.getStore()?.run;
       const callId = nameOf(details?.toolCall?.callId);
-      const invoked = () => invoke.call(this, context, input, details, ...more);
+      const invoked = () =>
+        noticingError(
+          () => invoke.call(this, context, input, details, ...more),
+          (error) => run?.failTool(details?.toolCall?.callId, tool.name, error),
+        );
       return run === undefined || callId === undefined ? invoked() : scope.run({ run, callId }, invoked);
     };
   });

@@ -7,11 +7,12 @@ import threading
 import time
 
 from .channel import to_json
+from .errors import error_frame
 from .json_depth import is_deeper
 from .values import Values
 
 _NAME_CHARS = 200
-_ERROR_CHARS = 2_000
+_ERROR_CHARS = 8_000
 _PREVIEW_CHARS = 64 * 1024
 # The frame, its data, and the value in it.
 _LEVELS_AROUND = 2
@@ -180,6 +181,12 @@ def name_of(value) -> str | None:
 
 def error_of(error: BaseException) -> str:
     return cut_text(_text_of_error(error), _ERROR_CHARS)
+
+
+def stack_of(error: BaseException) -> str:
+    """Returns an error's stack, or its message."""
+    frame = error_frame(error)
+    return cut_text(frame["stack"] or frame["message"], _ERROR_CHARS)
 
 
 def _text_of_error(error: BaseException) -> str:

@@ -81,10 +81,10 @@ function ItemRow({ item }: { readonly item: Item }) {
 /** Folded: what a call was given, how it ended and how long it took. Opened: everything, also of its subagent. */
 function CallRow({ call }: { readonly call: Call }) {
   const [isOpen, setOpen] = useState(false);
-  const { name, state, durationMs, subagent, items, result } = call;
+  const { name, state, durationMs, subagent, items, result, error } = call;
   const kind = kindText(call);
   const inner = countCalls(items);
-  const failure = failureLine(result);
+  const failure = failureLine(error ?? result);
   return (
     <li className={`step call ${state}`}>
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
@@ -105,15 +105,16 @@ function CallRow({ call }: { readonly call: Call }) {
 }
 
 export function CallDetail({ call }: { readonly call: Call }) {
-  const { state, items, result, resultBytes, resultId, arguments: given, argumentsBytes, argumentsId } = call;
+  const { state, items, result, error, resultBytes, resultId, arguments: given, argumentsBytes, argumentsId } = call;
   const hasEnded = state === "done" || state === "failed";
   return (
     <div className="inside">
       <Value label="Arguments" value={given ?? null} wholeBytes={argumentsBytes} wholeId={argumentsId} />
       {items.length > 0 && <ItemList items={items} label="What the subagent did" />}
+      {error !== undefined && <Value label="Error" value={error} />}
       {hasEnded && (
         <Value
-          label={state === "failed" ? "Error" : "Result"}
+          label={error !== undefined ? "What the model got" : state === "failed" ? "Error" : "Result"}
           value={result ?? null}
           wholeBytes={resultBytes}
           wholeId={resultId}

@@ -2,12 +2,13 @@
 
 import json
 import re
+import sys
 import time
 from contextlib import suppress
 
 from agents import RunHooks
 
-from ..activity import error_of, ms_since, name_of
+from ..activity import error_of, ms_since, name_of, stack_of
 from .openai_chat import finish_reason_after, last_answer
 from .openai_mcp import note_tools, server_of
 from .openai_stream import RecordedStream
@@ -45,6 +46,8 @@ class RecordedRun(RunHooks):
         self._open = None
         self._calls = {}
         self._started = {}
+        # What tools raised, by call.
+        self._errors = {}
         # For a run whose stream is read.
         self._stream = None
         if self._subagent:
@@ -103,6 +106,11 @@ class RecordedRun(RunHooks):
             call_id = self._call_id(context, tool)
             if call_id is not None:
                 self._started[call_id] = time.monotonic()
+
+    def fail_tool(self, call_id: str, error: BaseException) -> None:
+        """A tool has raised an error, and the SDK tells the model something else."""
+        self._errors[call_id] = text = stack_of(error)
+        print(f"tool {self._calls.get(call_id, {}).get('name', '')} failed: {text}", file=sys.stderr, flush=True)
 
     async def on_tool_end(self, context, agent, tool, result) -> None:
         with suppress(Exception):
@@ -184,13 +192,16 @@ class RecordedRun(RunHooks):
             return
         self._calls[call_id] = {**call, "is_done": True}
         started = self._started.get(call_id)
+        error = self._errors.get(call_id)
+        is_error = is_error or error is not None or (isinstance(result, str) and _TOOL_ERROR.match(result) is not None)
         self._record(
             "tool.call_completed",
             "result",
             result,
             call_id=name_of(call_id),
             name=call["name"],
-            is_error=is_error or (isinstance(result, str) and _TOOL_ERROR.match(result) is not None),
+            is_error=is_error,
+            error=error,
             duration_ms=None if started is None else ms_since(started),
             **call["by"],
         )

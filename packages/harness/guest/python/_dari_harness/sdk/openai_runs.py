@@ -2,6 +2,7 @@
 # starts, and runs of agents that are tools. The SDK starts each of them with its default runner, so this replaces that
 # one. It does what the one before did.
 
+import sys
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
@@ -20,6 +21,37 @@ _inside = ContextVar("dari_openai_run", default=None)
 def watch_runs() -> None:
     if not isinstance(get_default_agent_runner(), _RecordingRunner):
         set_default_agent_runner(_RecordingRunner(get_default_agent_runner()))
+        with suppress(ImportError, AttributeError):
+            _watch_tool_errors()
+
+
+def _watch_tool_errors() -> None:
+    """
+    The SDK catches what a tool raises, tells the model something else, and passes it to no hook. But it attaches a text
+    to its trace while it handles the error.
+    """
+    from agents.util import _error_tracing
+
+    attach = _error_tracing.attach_error_to_current_span
+
+    def attach_and_note(*args, **kwargs) -> None:
+        with suppress(Exception):
+            _note_tool_error(sys.exc_info()[1], sys._getframe(1))
+        attach(*args, **kwargs)
+
+    _error_tracing.attach_error_to_current_span = attach_and_note
+
+
+def _note_tool_error(error: BaseException | None, frame) -> None:
+    """`frame`: where the error is handled. One of its callers has the context of the tool's call."""
+    run = current_run()
+    while error is not None and run is not None and frame is not None:
+        for name in ("ctx", "context"):
+            call_id = getattr(frame.f_locals.get(name), "tool_call_id", None)
+            if isinstance(call_id, str):
+                run.fail_tool(call_id, error)
+                return
+        frame = frame.f_back
 
 
 def current_run() -> RecordedRun | None:
