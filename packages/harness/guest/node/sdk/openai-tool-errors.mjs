@@ -1,5 +1,5 @@
-// Finds the error that a tool of @openai/agents threw. The SDK catches it and tells the model something else, and passes
-// it to no hook.
+// Finds the error that a tool of @openai/agents threw. The SDK catches it, tells the model something else, and passes
+// the error to no hook.
 
 import { ignoringErrors } from "../errors.mjs";
 

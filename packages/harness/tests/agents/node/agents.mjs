@@ -85,7 +85,7 @@ export const failsAtLength = (_prompt, { tool }) =>
   tool("fail", {}, () => Promise.reject(new Error("x".repeat(20_000)))).catch(() => "done");
 export const cutsTexts = () => ({
   name: nameOf(`${"x".repeat(199)}\u{1F600}more`),
-  error: errorOf(`${"x".repeat(1_999)}\u{1F600}more`),
+  error: errorOf(`${"x".repeat(7_999)}\u{1F600}more`),
 });
 export const crashesAfterTooManyTools = async (prompt, context) => {
   process.once("SIGUSR2", () => {

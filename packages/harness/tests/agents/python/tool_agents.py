@@ -79,7 +79,7 @@ async def failsAtLength(_prompt, context):
 def cutsTexts(_prompt):
     from _dari_harness.activity import error_of, name_of
 
-    error = ValueError("x" * (1_999 - len("ValueError: ")) + "\U0001F600more")
+    error = ValueError("x" * (7_999 - len("ValueError: ")) + "\U0001F600more")
     return {"name": name_of("x" * 199 + "\U0001F600more"), "error": error_of(error)}
 
 
