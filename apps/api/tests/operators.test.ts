@@ -3,13 +3,14 @@
 import { dariRelease, routes, validate, type HealthCheck } from "@dari/contract";
 import { setUpOrganization } from "@dari/control/tenants";
 import { turns, workers } from "@dari/db";
-import { newId } from "@dari/domain";
+import { newId, type WorkerReport } from "@dari/domain";
 import {
   createTestAgent,
   createTestKey,
   createTestMessage,
   createTestOrganization,
   createTestSession,
+  testWorker,
 } from "@dari/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
@@ -166,7 +167,7 @@ describe("health", () => {
   });
 
   test("is healthy when a worker offers slots and a reconciler leads", async () => {
-    const worker = { id: newId("worker"), pool: "default", slots: 4, draining: false, details: {} };
+    const worker = testWorker();
     await workers.upsertWorkerSeen(api.db, worker);
     await workers.leadIfFree(api.db, "dispatcher", "here", 1_000);
     const { reply } = await examine();
@@ -175,17 +176,17 @@ describe("health", () => {
   });
 
   test("names a worker that does not isolate, has too little memory or another time; and the services", async () => {
-    const worker = { id: newId("worker"), pool: "default", slots: 4, draining: false };
-    const well = { sandbox: "bwrap", guarantees: { isolated: true }, clockMs: Date.now(), disk: { freeBytes: 5e9 } };
-    await workers.upsertWorkerSeen(api.db, { ...worker, details: well });
+    const worker = testWorker();
+    await workers.upsertWorkerSeen(api.db, worker);
     expect((await examine()).checks).toMatchObject({
-      isolation: { ok: true, found: "agents run in bwrap" },
+      isolation: { ok: true, found: expect.stringMatching(/^agents run in bwrap /) },
       disks: { ok: true, found: expect.stringContaining("5.0 GB") },
       clocks: { ok: true },
       services: { ok: true, found: expect.stringMatching(/^PostgreSQL \d+\.\d+$/) },
     });
-    const ill = { sandbox: "process", guarantees: { isolated: false }, clockMs: 1, disk: { freeBytes: 1e6 } };
-    await workers.upsertWorkerSeen(api.db, { ...worker, details: ill });
+    const guarantees = { ...worker.details.guarantees, isolated: false };
+    const ill = { sandbox: "process", guarantees, clockMs: 1, disk: { freeBytes: 1e6 } };
+    await workers.upsertWorkerSeen(api.db, testWorker({ id: worker.id }, ill));
     const server = () => Promise.resolve({ name: "Redis", version: "7.2.4", evictionPolicy: "allkeys-lru" });
     Object.assign(api.control, { queue: { counts: () => Promise.resolve({}), server } });
     const { checks } = await examine();
@@ -203,13 +204,13 @@ describe("health", () => {
     const missing = [{ what: "control groups", fix: "run `systemd-run`" }];
     const watched = { ...limits, memory: "watched" };
     const kinds = [
-      { sandbox: "bwrap", guarantees: { isolated: true, limits }, missing: [] },
-      { sandbox: "landlock", guarantees: { isolated: true, limits }, missing: [] },
-      { sandbox: "bwrap", guarantees: { isolated: true, limits: watched }, missing },
+      { sandbox: "bwrap", guarantees: { isolated: true, limits, notes: [] } },
+      { sandbox: "landlock", guarantees: { isolated: true, limits, notes: [] } },
+      { sandbox: "bwrap", guarantees: { isolated: true, limits: watched, notes: [] }, missing },
     ];
     const ids = kinds.map(() => newId("worker"));
-    const worker = { pool: "default", slots: 4, draining: false };
-    const see = (at: number) => workers.upsertWorkerSeen(api.db, { ...worker, id: ids[at]!, details: kinds[at] });
+    const see = (at: number, more: Partial<WorkerReport> = {}) =>
+      workers.upsertWorkerSeen(api.db, testWorker({ id: ids[at]! }, { ...kinds[at], ...more }));
     await see(0);
     expect((await examine()).checks["isolation"]).toMatchObject({ ok: true });
     await see(1);
@@ -228,8 +229,7 @@ describe("health", () => {
     });
     // The operator chose this, so doctor states a fact, not a fault.
     await workers.deleteWorker(api.db, ids[0]!);
-    const details = { ...kinds[2], minimumIsolation: "watched" };
-    await workers.upsertWorkerSeen(api.db, { ...worker, id: ids[2]!, details });
+    await see(2, { minimumIsolation: "watched" });
     const said = (await examine()).checks["isolation"]!;
     expect([said.ok, said.found]).toEqual([
       true,
@@ -240,7 +240,7 @@ describe("health", () => {
   });
 
   test("says that a turn waits although slots are free", async () => {
-    const worker = { id: newId("worker"), pool: "default", slots: 4, draining: false, details: {} };
+    const worker = testWorker();
     await workers.upsertWorkerSeen(api.db, worker);
     const { agentId } = await createTestAgent(api.db, api.org.organizationId);
     const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);

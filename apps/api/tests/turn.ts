@@ -3,7 +3,7 @@
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { snapshots, turns, type ClaimedTurn, type FinishInput } from "@dari/db";
+import { objects, snapshots, turns, type ClaimedTurn, type FinishInput } from "@dari/db";
 import { finishTurn } from "@dari/control/turns";
 import { failure, newId } from "@dari/domain";
 import { diff, emptyTree, save, scan } from "@dari/workspace";
@@ -73,14 +73,14 @@ async function saveFor(
   const { organizationId } = api.org;
   const parentId = (await snapshots.findHeadSnapshotId(api.db, organizationId, turn.sessionId)) ?? null;
   const head = await api.control.trees.load(organizationId, parentId);
-  const { tree, ...saved } = await saveTree(api, workspace);
+  const { tree, ...saved } = await saveTree(api, organizationId, workspace);
   const filesChanged = diff(head.tree, tree)
     .filter(({ path, type }) => path.startsWith("workspace/") && type !== "directory")
     .map(({ path, change, sizeBytes }) => ({ path: path.slice("workspace".length), change, size_bytes: sizeBytes }));
   return { snapshot: { id: newId("snapshot"), parentId, isFull: true, deltaDepth: 0, ...saved }, filesChanged };
 }
 
-async function saveTree(api: TestApi, workspace: TestWorkspace) {
+async function saveTree(api: TestApi, organizationId: string, workspace: TestWorkspace) {
   const dir = await mkdtemp(join(tmpdir(), "dari-api-workspace-"));
   try {
     for (const root of ["workspace", "state"]) await mkdir(join(dir, root));
@@ -101,6 +101,7 @@ async function saveTree(api: TestApi, workspace: TestWorkspace) {
       after: tree,
       full: true,
     });
+    await objects.recordObjectIfReferencesKept(api.db, organizationId, saved);
     const { objectKey, treeHash, sizeBytes, files, totalBytes } = saved;
     return { tree, objectKey, treeHash, sizeBytes, files, totalBytes };
   } finally {

@@ -3,7 +3,7 @@
 import { routes, validate, type FleetRecord, type UsageRecord } from "@dari/contract";
 import { dispatch, turns, workers, type ClaimedTurn } from "@dari/db";
 import { failure, newId } from "@dari/domain";
-import { createTestAgent, createTestFile, createTestSession } from "@dari/testkit";
+import { createTestAgent, createTestFile, createTestSession, testWorker } from "@dari/testkit";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
 import { claim, complete, finish } from "./turn.ts";
@@ -129,11 +129,9 @@ test("sessions that a budget or operators hold back are listed", async () => {
 });
 
 test("the fleet shows waiting organizations, running turns, and the workers with their memory", async () => {
-  const worker = { id: "wrk_test", pool: "default", slots: 4, draining: false };
-  await workers.upsertWorkerSeen(api.db, { ...worker, details: {} });
-  expect(await watchFleet()).toMatchObject({ workers: [{ in_use: 0, sandbox: null, memory_available_bytes: null }] });
   const memory = { availableBytes: 3_000, neededBytes: 1_000 };
-  await workers.upsertWorkerSeen(api.db, { ...worker, details: { sandbox: "bwrap", memory } });
+  const worker = testWorker({ id: "wrk_test" }, { memory });
+  await workers.upsertWorkerSeen(api.db, worker);
   const running = await begin(30);
   const waiting = await send();
   await api.db.pool.query("update sessions set ready_at = ready_at - interval '1 minute' where id = $1", [
@@ -148,8 +146,15 @@ test("the fleet shows waiting organizations, running turns, and the workers with
   ]);
   expect(fleet.turns[0]?.running_ms).toBeGreaterThanOrEqual(30_000);
   expect(fleet.turns[0]?.lease_left_ms).toBeLessThanOrEqual(60_000);
+  const { id, pool, slots, draining } = worker;
   expect(fleet.workers).toMatchObject([
-    { ...worker, in_use: 1, sandbox: "bwrap", memory_available_bytes: 3_000, memory_needed_bytes: 1_000 },
+    {
+      ...{ id, pool, slots, draining },
+      in_use: 1,
+      sandbox: "bwrap",
+      memory_available_bytes: 3_000,
+      memory_needed_bytes: 1_000,
+    },
   ]);
   await turns.cancelMessageOf(api.db, api.org.organizationId, waiting.messageId);
   expect((await watchFleet()).organizations).toMatchObject([{ ready: 0, oldest_ready_ms: null, in_flight: 1 }]);

@@ -49,7 +49,7 @@ export async function publishVersion(
   options: { readonly onlyIfChanged?: boolean; readonly activate?: boolean },
 ): Promise<Published> {
   const { onlyIfChanged = false, activate = true } = options;
-  const body = { manifest: toSent(manifest), source_snapshot_id: snapshotId };
+  const body = { manifest: { ...manifest }, source_snapshot_id: snapshotId };
   const choices = { ...(onlyIfChanged ? { only_if_changed: true } : {}), ...(activate ? {} : { activate }) };
   try {
     const published = await client.createVersion(agent, { ...body, ...choices });
@@ -61,12 +61,6 @@ export async function publishVersion(
   }
 }
 
-/** Leaves out the default of a setting that an API of the release before refuses. */
-function toSent({ retries, ...manifest }: Manifest): Record<string, unknown> {
-  const { on_worker_lost: isRetried, ...known } = retries;
-  return { ...manifest, retries: isRetried === false ? retries : known };
-}
-
 /**
  * Creates an agent. Resolves with undefined if another one has the name; the bundle is kept then. Any other refusal
  * deletes it.
@@ -76,7 +70,7 @@ export async function publishAgent(
   name: string,
   { snapshotId, manifest }: Source,
 ): Promise<Published | undefined> {
-  const body = { manifest: toSent(manifest), source_snapshot_id: snapshotId };
+  const body = { manifest: { ...manifest }, source_snapshot_id: snapshotId };
   try {
     return await client.createAgent({ name, on_name_conflict: "refuse", ...body });
   } catch (error) {

@@ -213,21 +213,6 @@ describe("dari deploy", () => {
     expect(bodies["POST /v1/agents/weather/versions"]).toMatchObject({ activate: false });
   });
 
-  test("an API of the release before gets only fields that it knows", async () => {
-    const files = { "dari.yml": `${manifest}retries: {max_attempts: 2}\n`, "src/agent.ts": "x" };
-    await using root = await temporaryTree(files);
-    const { url, bodies } = await serveRecorded(() => undefined);
-    const options = { cwd: root.path, environment: { DARI_API_URL: url, DARI_API_KEY: "dari_test" } };
-    const retriesOf = (call: string) => (bodies[call] as { manifest: { retries: object } }).manifest.retries;
-    expect((await runDari(["deploy"], options)).code).toBe(0);
-    expect((await runDari(["deploy"], options)).code).toBe(0);
-    const sent = [retriesOf("POST /v1/agents"), retriesOf("POST /v1/agents/agt_1/versions")];
-    expect(sent).toEqual([{ max_attempts: 2 }, { max_attempts: 2 }]);
-    await writeTree(root.path, { "dari.yml": `${manifest}retries: {on_worker_lost: false}\n` });
-    expect((await runDari(["deploy"], options)).code).toBe(0);
-    expect(retriesOf("POST /v1/agents/agt_1/versions")).toEqual({ max_attempts: 1, on_worker_lost: false });
-  });
-
   test("a name that another agent has is refused without a terminal, with what to do", async () => {
     await using root = await temporaryTree({ "dari.yml": manifest, "src/agent.ts": "x" });
     const taken = { detail: "agent agt_9 already has the name", code: "agent_name_taken", request_id: "r" };

@@ -2,7 +2,7 @@
 // time is enough; several are safe.
 
 import type { Services } from "@dari/control/assembly";
-import { createSquasher, deleteExpired, purgeDeleted, recordReferences, sweepStore } from "@dari/control/storage";
+import { createSquasher, deleteExpired, purgeDeleted, sweepStore } from "@dari/control/storage";
 import { correctKeptCounts } from "@dari/control/tenants";
 import type { StartLoop } from "./loops.ts";
 
@@ -27,7 +27,6 @@ export function startStorageLoops(context: Services, start: StartLoop, isLeading
   // A store is swept by its records.
   start("sweep", sweepEveryMs, async () => {
     if (!isLeading()) return;
-    log(context, "storage.recorded", await recordReferences(context));
     const { marked, deleted } = await sweepStore(context);
     log(context, "storage.swept", { marked, deleted });
   });

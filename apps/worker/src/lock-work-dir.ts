@@ -42,8 +42,7 @@ export async function lockWorkDir(dir: string): Promise<WorkDir> {
   const [turns, warm, guest] = [join(dir, "turns"), join(dir, "warm"), join(dir, "guest")];
   // A killed worker leaves its turns' workspaces mounted.
   await sweepMounts(dir);
-  // Earlier releases kept scripts of packages in `bundles` and contents of files in `contents`.
-  for (const each of [turns, warm, guest, join(dir, "bundles"), join(dir, "contents")]) await removeTree(each);
+  for (const each of [turns, warm, guest]) await removeTree(each);
   // Node and esbuild look for `"type"` in the directories above a bundle. An agent without isolation must not get that
   // of a project that contains the data directory.
   await writeFile(join(dir, "package.json"), "{}\n");

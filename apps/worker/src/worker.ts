@@ -2,6 +2,7 @@
 
 import { announceWorker, createWorkerLook, removeWorker } from "@dari/control/turns";
 import type { ClaimedTurn } from "@dari/db";
+import { release } from "@dari/domain";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
 import { loop, type HealthChecks, type Loop } from "@dari/runtime";
 import { statfs } from "node:fs/promises";
@@ -163,6 +164,11 @@ async function promoteTicket(context: WorkerContext, ticket: TurnTicket): Promis
   return promoted;
 }
 
+/** Why a worker stops whose release is older than the one before the database's. */
+const outdated =
+  `this worker's release (${release}) may claim no turns of this database, which a later release has migrated; ` +
+  "start a worker of the database's release or of the one before it";
+
 async function freeBytesOf(dir: string): Promise<number> {
   const { bavail, bsize } = await statfs(dir);
   return bavail * bsize;
@@ -181,9 +187,10 @@ function startPresence(context: WorkerContext, gate: Gate): Presence {
   const { settings } = context;
   const stopping = new AbortController();
   let announcedAt = performance.now();
+  let hasGivenUp = false;
   const announceNow = async (): Promise<void> => {
     const { availableBytes, neededBytes } = context.turnMemory.room();
-    await announceWorker(context.db, {
+    const isAccepted = await announceWorker(context.db, {
       id: settings.workerId,
       pool: settings.pool,
       slots: gate.closed ? settings.slots : gate.offered,
@@ -193,15 +200,18 @@ function startPresence(context: WorkerContext, gate: Gate): Presence {
         sandbox: context.driver.name,
         guarantees: context.guarantees,
         missing: context.missing ?? [],
-        minimumIsolation: context.minimumIsolation,
+        minimumIsolation: context.minimumIsolation ?? "",
         memory: { availableBytes, neededBytes },
         startsMax,
-        organizationMax: context.areProcessorsBusy?.() === true ? startsMax : undefined,
+        organizationMax: context.areProcessorsBusy?.() === true ? startsMax : null,
         clockMs: Date.now(),
         disk: { freeBytes: await freeBytesOf(settings.workDir) },
       },
     });
     announcedAt = performance.now();
+    // Only once: a second signal would give running turns back.
+    if (!isAccepted && !hasGivenUp) settings.giveUp(outdated);
+    hasGivenUp ||= !isAccepted;
   };
   const announcing: Loop = loop({
     name: "announce-worker",

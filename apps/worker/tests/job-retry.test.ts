@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createJobRepair, findViolations, promoteJob, retryJob } from "@dari/control/operations";
 import { announceWorker, claimTurn, countAttempt, finishTurn, getMessage } from "@dari/control/turns";
 import { failure, newId } from "@dari/domain";
-import { describeWith, requireService, waitUntil } from "@dari/testkit";
+import { describeWith, requireService, testWorker, waitUntil } from "@dari/testkit";
 import { openBoard, type Board } from "../../../packages/queue/tests/board.ts";
 import { openFeedScene, type FeedScene } from "./feed-fixture.ts";
 
@@ -113,7 +113,7 @@ describeWith("redis", "an operator's retry", () => {
     const message = await scene.message();
     const waiting = { ending: "retry", failure: failure("agent_error"), waitMs: 600_000 } as const;
     // Whether a retry may continue at once depends on the fleet's slots.
-    await announceWorker(scene.db, { id: newId("worker"), pool: "default", slots: 4, draining: false, details: {} });
+    await announceWorker(scene.db, testWorker());
     scene.start({
       async run(turn) {
         if (turn.attemptNumber > 1) return scene.run(turn);

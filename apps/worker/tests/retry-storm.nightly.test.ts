@@ -6,7 +6,14 @@ import { announceWorker, createDispatcher, createReaper } from "@dari/control/tu
 import { dispatch } from "@dari/db";
 import { limits } from "@dari/domain";
 import { createLogger, loop, type Loop } from "@dari/runtime";
-import { createTestOrganizations, describeWith, fillBacklog, requireService, waitUntil } from "@dari/testkit";
+import {
+  createTestOrganizations,
+  describeWith,
+  fillBacklog,
+  requireService,
+  testWorker,
+  waitUntil,
+} from "@dari/testkit";
 import { openBoard, type Board } from "../../../packages/queue/tests/board.ts";
 import { createGate } from "../src/capacity/gate.ts";
 import { openFeedScene, type FeedScene } from "./feed-fixture.ts";
@@ -92,8 +99,7 @@ describeWith("redis", "a storm of retries", () => {
     await scene.db.pool.query("update sessions set ready_at = clock_timestamp() + interval '2 seconds'");
     expect(await repair.runOnce()).toEqual({ added: retries, removed: 0 });
 
-    const presence = { id: "wrk_storm", pool: "default", slots, draining: false, details: {} };
-    await announceWorker(scene.db, presence);
+    await announceWorker(scene.db, testWorker({ id: "wrk_storm", slots }));
     startRepairs();
     const running = new Map<string, number>();
     let most = 0;

@@ -88,11 +88,7 @@ export interface Tool<Input, Result> {
 /** Makes a tool of a function. Events record each call, as with `Context.tool`. */
 export function tool<Input, Result>(definition: ToolDefinition<Input, Result>): Tool<Input, Result> {
   const { name, description, parameters } = definition;
-  const call = async (input: Input): Promise<Result> => {
-    const context: Partial<Pick<Context, "tool">> = getContext();
-    // This package is part of the agent's image, and workers of an older release have no Context.tool.
-    if (context.tool === undefined) return await definition.run(input);
-    return await context.tool(name, input, (given: Input) => definition.run(given));
-  };
+  const call = (input: Input): Promise<Result> =>
+    getContext().tool(name, input, (given: Input) => definition.run(given));
   return Object.assign(call, { definition: { name, description, parameters } });
 }

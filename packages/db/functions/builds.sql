@@ -9,7 +9,7 @@ language sql as $$
   from (
     select id from versions where state = 'building' and build_losses < p_losses_max
       and (build_lease_until is null or build_lease_until < clock_timestamp())
-      and organization_id <> all (p_except)
+      and organization_id <> all (p_except) and not (select is_outdated(p_worker))
     order by created_at limit 1 for no key update skip locked) pick
   where v.id = pick.id returning v.id, v.build_fence
 $$;

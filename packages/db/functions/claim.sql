@@ -67,7 +67,8 @@ end $$;
 
 -- Claims by a turn job. p_retry: what to do with a due retry: null leaves it to the caller, `take` claims it, `yield`
 -- makes it ready, at the place of its acceptance.
--- outcome: claimed | early (not due yet) | due (left to the caller) | yielded | held (another lease is valid) | stale
+-- outcome: claimed | early (not due yet) | due (left to the caller) | yielded | held (another lease is valid) | stale |
+-- outdated (the worker's release may not claim)
 create or replace function claim_turn(
   p_session text, p_dispatch_number bigint, p_worker text, p_attempt text, p_lease_ms int, p_guarantees jsonb,
   p_retry text default null
@@ -78,6 +79,7 @@ language plpgsql as $$
 declare
   s sessions%rowtype;
 begin
+  if is_outdated(p_worker) then outcome := 'outdated'; return next; return; end if;
   -- By primary key only: with a condition on schedule, the planner could scan the partial index of all leases.
   select * into s from sessions where id = p_session for no key update;
   if not found or s.dispatch_number <> p_dispatch_number then outcome := 'stale'; return next; return; end if;
@@ -125,6 +127,7 @@ language plpgsql as $$
 declare
   v_tried text[] := '{}';
 begin
+  if is_outdated(p_worker) then return; end if;
   while cardinality(v_tried) < 10 loop
     select s.id, s.organization_id into session_id, organization_id from sessions s
       where s.schedule = 'dispatched' and s.id <> all (v_tried)

@@ -14,7 +14,6 @@ begin
   insert into object_references (object_key, referenced_key, organization_id, stored_bytes)
     select p_key, r ->> 'key', p_organization, (r ->> 'bytes')::bigint from jsonb_array_elements(p_references) r
     on conflict (object_key, referenced_key) do nothing;
-  update snapshots set is_recorded = true where object_key = p_key and not is_recorded;
   return true;
 end $$;
 

@@ -1008,8 +1008,6 @@ create table snapshots (
   size_bytes bigint not null default 0,
   files int not null,
   total_bytes bigint not null,
-  -- False: the references of its object are not recorded yet.
-  is_recorded boolean not null default false,
   created_at timestamptz not null default clock_timestamp(),
   -- Set if the session was rolled back to an earlier message.
   rolled_back_at timestamptz
@@ -1019,11 +1017,10 @@ create unique index snapshots_no_fork on snapshots (session_id, parent_id) nulls
   where kind = 'turn' and rolled_back_at is null;
 create index snapshots_by_object on snapshots (object_key) where object_key is not null;
 create index snapshots_by_parent on snapshots (parent_id) where parent_id is not null;
-create index snapshots_unrecorded on snapshots (id) where object_key is not null and not is_recorded;
 -- Where a full manifest should end the chain.
 create index snapshots_to_squash on snapshots (id) where delta_depth > 0 and delta_depth % 16 = 0 and not is_full;
 
--- An object of a snapshot whose references are recorded, with its size in the store.
+-- An object of a snapshot, recorded with its references before a snapshot names it, and its size in the store.
 create table snapshot_objects (
   object_key text primary key,
   organization_id text not null,
@@ -1154,6 +1151,7 @@ create trigger expire_recordings after update of deleted_at on agents for each r
 
 -- The functions below keep a row from naming an object that is being deleted, whatever writes the row.
 
+-- The sweep deletes what no recorded object references, so a snapshot's object must be recorded (see record_object).
 create function keep_object() returns trigger language plpgsql as $$
 begin
   if new.object_key is null then return new; end if;
@@ -1161,7 +1159,9 @@ begin
   if exists (select 1 from tombstones where object_key = new.object_key) then
     raise exception 'object % of snapshot % is being deleted', new.object_key, new.id;
   end if;
-  new.is_recorded := exists (select 1 from snapshot_objects where object_key = new.object_key);
+  if not exists (select 1 from snapshot_objects where object_key = new.object_key) then
+    raise exception 'object % of snapshot % is not recorded', new.object_key, new.id;
+  end if;
   return new;
 end $$;
 create trigger keep_object before insert or update of object_key on snapshots
@@ -1448,10 +1448,13 @@ create trigger sessions_note_events after update of next_event_number on session
 -- A worker of the fleet.
 create table workers (
   id text primary key,
+  -- The number of its release. A worker below lowest_release() claims nothing.
+  release int not null,
   pool text not null,
   slots int not null check (slots >= 0),
   draining boolean not null default false,
-  details jsonb not null default '{}',
+  -- Its last report (WorkerReport in packages/domain).
+  details jsonb not null,
   started_at timestamptz not null default clock_timestamp(),
   seen_at timestamptz not null default clock_timestamp()
 );

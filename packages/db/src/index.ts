@@ -146,6 +146,7 @@ export { withinTransaction, openDatabase, withSavepoint, withTransaction, type D
 export { readDueWork, readWorkerWork, type DueWork, type WorkerWork } from "./queries/turns/due-work.ts";
 export { getRowSecurityState } from "./row-security.ts";
 export { migrate, newestMigration } from "./migrate.ts";
+export type { WorkerPresence } from "./queries/turns/workers.ts";
 export { createPgNotifier } from "./notifier.ts";
 export { withOnlineBackup } from "./online-backup.ts";
 export { createPgPreviews } from "./previews.ts";

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { lowestRelease } from "@dari/domain";
 import { Kysely, PostgresDialect, sql } from "kysely";
 import { Migrator, type Migration } from "kysely/migration";
 import pg from "pg";
@@ -11,6 +12,8 @@ import { clientConfig, schemaName } from "./database.ts";
 import { createRole, enableRowSecurity, grantRoleToSelf } from "./row-security.ts";
 
 const packageDir = join(import.meta.dirname, "..");
+/** Has the version of all packages. */
+const versionFile = join(packageDir, "../../package.json");
 const migrationsDir = join(packageDir, "migrations");
 const functionsDir = join(packageDir, "functions");
 const migrationsTable = "schema_migrations";
@@ -64,7 +67,7 @@ async function takeLock(lock: pg.Client): Promise<void> {
 async function refuseOlderSchema(db: AnyDatabase): Promise<void> {
   const table = `${schemaName}.${migrationsTable}`;
   const known = await sql<{ id: string | null }>`select to_regclass(${table})::text as id`.execute(db);
-  if (known.rows[0]?.id == null) return;
+  if ((known.rows[0]?.id ?? null) === null) return;
   const first = await sql<{ name: string }>`select name from ${sql.table(table)} order by name limit 1`.execute(db);
   const [ours] = await migrationNames();
   const { name } = first.rows[0] ?? {};
@@ -191,11 +194,23 @@ async function withPatience(tx: Kysely<unknown>, patient: boolean, statement: st
   }
 }
 
+/**
+ * The schema carries the lowest release whose workers may claim. `is_outdated`: whether a worker's row has an older
+ * one. A worker whose row was deleted because it was silent is not outdated. (primary key of workers)
+ */
+const releaseFunctions = `create or replace function lowest_release() returns int language sql immutable as $$
+  select ${lowestRelease}
+$$;
+create or replace function is_outdated(p_worker text) returns boolean language sql stable as $$
+  select coalesce((select w.release < lowest_release() from workers w where w.id = p_worker), false)
+$$;`;
+
 /** Replaces the functions, unless equal ones or those of a newer version are installed. */
 async function replaceFunctions(db: AnyDatabase): Promise<void> {
   const names = (await readdir(functionsDir)).filter((name) => name.endsWith(".sql")).sort();
-  const texts = await Promise.all(names.map((name) => readFile(join(functionsDir, name), "utf8")));
-  const { version } = JSON.parse(await readFile(join(packageDir, "package.json"), "utf8")) as { version: string };
+  const files = await Promise.all(names.map((name) => readFile(join(functionsDir, name), "utf8")));
+  const texts = [releaseFunctions, ...files];
+  const { version } = JSON.parse(await readFile(versionFile, "utf8")) as { version: string };
   // Replacing functions breaks running calls, so equal ones are kept.
   const own = `functions of ${version}, ${createHash("sha256").update(texts.join("\0")).digest("hex")}`;
   await db.transaction().execute(async (tx) => {

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
+import { testWorker } from "@dari/testkit";
 import { sql } from "kysely";
 import { dispatch, readDueWork, turns, withinTransaction, workers } from "../src/index.ts";
 import { openScene, type Scene } from "./scene.ts";
@@ -58,18 +59,18 @@ test("the fleet's load is counted by organization", async () => {
     scene.db.kysely,
   );
   expect(await readDueWork(scene.db)).toMatchObject({ ready: false, expired: true });
-  const worker = { pool: "default", slots: 5, draining: false };
-  await workers.upsertWorkerSeen(scene.db, { id: "wrk_former", ...worker, details: {} });
+  await workers.upsertWorkerSeen(scene.db, testWorker({ id: "wrk_idle", slots: 5 }));
   expect(await dispatch.getFleetLoad(scene.db, 6_000)).toMatchObject({
     slots: 5,
     starts: 4,
     organizationMax: Infinity,
   });
-  await workers.upsertWorkerSeen(scene.db, { id: "wrk_a", ...worker, details: { startsMax: 3, organizationMax: 2 } });
+  const busy = testWorker({ id: "wrk_a", slots: 5 }, { startsMax: 3, organizationMax: 2 });
+  await workers.upsertWorkerSeen(scene.db, busy);
   const after = await dispatch.getFleetLoad(scene.db, 6_000);
   const holders = [{ ...share, inFlight: 1 }];
   expect(after).toMatchObject({ slots: 10, starts: 7, organizationMax: 7, inFlight: 1, holders });
-  for (const id of ["wrk_former", "wrk_a"]) await workers.deleteWorker(scene.db, id);
+  for (const id of ["wrk_idle", "wrk_a"]) await workers.deleteWorker(scene.db, id);
   expect(await dispatch.listReadyOrganizations(scene.db)).toEqual([]);
   await turns.cancelMessageOf(scene.db, organizationId, message);
 });

@@ -1,7 +1,7 @@
 // The order within one organization: lanes, and the max_concurrency of agents and batches with concurrent programs.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { limits, newId, type Lane } from "@dari/domain";
+import { newId, type Lane } from "@dari/domain";
 import {
   createTestAgent,
   createTestDatabase,
@@ -229,18 +229,4 @@ test("more limits than one read covers are all reached", async () => {
   let given = 0;
   for (let i = 0; i < total && given < total; i++) given += (await give(50)).length;
   expect(given).toBe(total);
-});
-
-test("the release before accepts and dispatches as it did", async () => {
-  const sessionId = await createTestSession(db, organizationId, agentId);
-  const accepted = await db.pool.query(
-    `select outcome, schedule from accept_message($1, $2, $3, '[]', '{}', '[]', null, null, null, $4, $5)`,
-    [organizationId, sessionId, newId("message"), limits.mergedPartsMax, limits.mergedPartsBytes],
-  );
-  expect(accepted.rows).toEqual([{ outcome: "accepted", schedule: "ready" }]);
-  const moved = await db.pool.query(
-    `select session_id from dispatch_sessions(array[$1]::text[], array[1]::int[], 60000)`,
-    [organizationId],
-  );
-  expect(moved.rows).toEqual([{ session_id: sessionId }]);
 });

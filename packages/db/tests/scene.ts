@@ -38,7 +38,7 @@ export interface SendOptions {
 
 interface SceneOptions {
   readonly maxAttempts?: number;
-  /** `retries.on_worker_lost`. Default: absent, like in a version that an older release published. */
+  /** `retries.on_worker_lost` (default: false). */
   readonly onWorkerLost?: boolean;
   readonly building?: boolean;
   /** `retries.record_answers.keep_days`. Default: absent. */
@@ -55,7 +55,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     versionId: newId("version"),
   };
   const kept = options.keepDays === undefined ? {} : { record_answers: { keep_days: options.keepDays } };
-  const retries = { max_attempts: options.maxAttempts ?? 3, on_worker_lost: options.onWorkerLost, ...kept };
+  const retries = { max_attempts: options.maxAttempts ?? 3, on_worker_lost: options.onWorkerLost ?? false, ...kept };
   const manifest = { runtime: { timeout_seconds: 60 }, retries };
   const run = (statement: RawBuilder<unknown>): Promise<unknown> => statement.execute(db.kysely);
   const { organizationId, agentId, sourceId, versionId } = ids;

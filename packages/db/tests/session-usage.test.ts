@@ -1,4 +1,4 @@
-// What a session has used is summed from its attempts; the answers, which can be large, are read only for old attempts.
+// What a session has used is summed from its attempts. The answers, which can be large, are not read.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { turns, usage } from "../src/index.ts";
@@ -45,18 +45,6 @@ test("a turn that reported no usage counts none, and its answer is not read", as
   expect(await sum()).toMatchObject({ turns: 1, tokens: 0, byName: {} });
 });
 
-test("a turn that began under such a release counts by its answer only if its last attempt did", async () => {
-  await scene.send(sessionId);
-  await run("retry", { output_tokens: 5 });
-  await scene.db.pool.query("update attempts set usage = null where session_id = $1", [sessionId]);
-  await scene.db.pool.query("select ready_due_retries(10, 0)");
-  await run("completed", { output_tokens: 20 });
-  await forgeAnswers();
-  expect(await sum()).toMatchObject({ byName: { output_tokens: 20 } });
-  await scene.db.pool.query("update attempts set usage = case number when 1 then '{}'::jsonb end");
-  expect(await sum()).toMatchObject({ byName: { output_tokens: 999 } });
-});
-
 test("an agent's sums begin with the organization's oldest message that was read", async () => {
   const messages = [await scene.send(sessionId), await scene.send(sessionId), await scene.send(sessionId)];
   const { rows } = await scene.db.pool.query("select created_at from messages where id = $1", [messages[1]]);
@@ -64,11 +52,4 @@ test("an agent's sums begin with the organization's oldest message that was read
   const window = { since: new Date(0), afterId: "msg_0", messages: 2 };
   const sums = await usage.sumAgentUsage(scene.db, place, window);
   expect(sums).toMatchObject([{ date: null, messages: 0, looked: 3, firstAt: rows[0].created_at }]);
-});
-
-test("turns of a release that kept no usage in attempts count by their answer", async () => {
-  await scene.send(sessionId);
-  await run("completed", { output_tokens: 20, requests: 2 });
-  await scene.db.pool.query("update attempts set usage = null, tokens = null where session_id = $1", [sessionId]);
-  expect(await sum()).toMatchObject({ turns: 1, tokens: 20, byName: { output_tokens: 20, requests: 2 } });
 });

@@ -53,6 +53,7 @@ export { memorySizePattern, parseMemorySize, showMemorySize } from "./memory-siz
 export { type Machine } from "./machine.ts";
 export { leafFilename, normalizeWorkspacePath, numberedFilename } from "./paths.ts";
 export { Redacted } from "./redacted.ts";
+export { lowestRelease, release, releases } from "./release.ts";
 export { requireFound, invalidField, notFound } from "./not-found.ts";
 export { createScrubber, type Scrubber, type ScrubStream } from "./scrub/scrubber.ts";
 export { backoffMs, defaultBackoff, type BackoffPolicy } from "./retry.ts";
@@ -96,3 +97,4 @@ export { createRaceWith } from "./race-with.ts";
 export { createWakeRegistry } from "./wake-registry.ts";
 export { renderStatesMarkdown } from "./states-page.ts";
 export { webhookAttemptsMax, webhookRetryMs, webhookRetrySeconds } from "./webhooks.ts";
+export type { WorkerReport } from "./worker-report.ts";

@@ -42,3 +42,4 @@ export { findService, installAdvice, requireService, testStoreKind, type Service
 export { listCostliestStatements } from "./statements.ts";
 export { countEndedMessages, countTurnRows, listWaits, setTestWeight } from "./turn-rows.ts";
 export { waitUntil } from "./wait-until.ts";
+export { testWorker } from "./test-worker.ts";

@@ -9,7 +9,7 @@ export { addFileToTree, removePathFromTree } from "./tree/edit-tree.ts";
 export { SnapshotDamagedError, WorkspaceLimitError, WorkspaceUnreadableError } from "./errors.ts";
 export { editTree, folderOf } from "./tree/folder.ts";
 export { lendFiles, removeLentFiles, type LentFile, type LentFiles } from "./directory/lent-files.ts";
-export { loadTree, readReferences, type SnapshotRef } from "./snapshot/load-tree.ts";
+export { loadTree, type SnapshotRef } from "./snapshot/load-tree.ts";
 export { sweepMounts, sweepMountsAtExit } from "./disks/overlay/mounts.ts";
 export { readFile } from "./snapshot/read-file.ts";
 export { pathProblem, treeProblem } from "./tree/path-rules.ts";

@@ -83,9 +83,8 @@ function modelRequestRow(request: ModelRequestRecord): string[] {
   ];
 }
 
-/** An older API says nothing about costs. */
-function formatCost({ cost_microusd: cost, unpriced }: Partial<ModelRequestRecord>): string {
-  if (typeof cost === "number") return formatDollars(cost);
+function formatCost({ cost_microusd: cost, unpriced }: ModelRequestRecord): string {
+  if (cost !== null) return formatDollars(cost);
   return unpriced ? unpricedWords[unpriced] : "";
 }
 

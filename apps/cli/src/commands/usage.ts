@@ -28,7 +28,8 @@ function renderUsage({ days, agents }: UsageRecord): string {
   const heads = ["MESSAGES", "FAILED", "TURNS", "SECONDS", "TOKENS", "METERED", "REQUESTS", "UNPRICED", "COST"];
   const cells = (row: UsageRecord["days"][number] | UsageRecord["agents"][number]): string[] => [
     ...[row.messages, row.failed, row.turns, Math.round(row.turn_seconds), row.tokens].map(String),
-    ...meteredCells(row),
+    ...[row.metered_tokens, row.metered_requests, row.unpriced_requests].map(String),
+    row.metered_cost_microusd === null ? "" : formatDollars(row.metered_cost_microusd),
   ];
   const byDay = table(
     ["DAY", ...heads],
@@ -39,13 +40,6 @@ function renderUsage({ days, agents }: UsageRecord): string {
     agents.map((agent) => [agent.name, ...cells(agent)]),
   );
   return `${byDay}\n\n${byAgent}\n\n${legend}`;
-}
-
-/** An older API has none of these fields. */
-function meteredCells(row: Partial<UsageRecord["days"][number]>): string[] {
-  const { metered_cost_microusd: cost } = row;
-  const counts = [row.metered_tokens, row.metered_requests, row.unpriced_requests].map((count) => `${count ?? ""}`);
-  return [...counts, typeof cost === "number" ? formatDollars(cost) : ""];
 }
 
 const legend =

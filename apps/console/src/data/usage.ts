@@ -43,7 +43,7 @@ export function sumMeasure({ days }: Pick<UsageRecord, "days">, measure: Measure
   return days.reduce((sum, day) => sum + (day[measure] ?? 0), 0);
 }
 
-/** Formats a figure, or a dash if it is not known. An API of the release before lacks some. */
-export function measureText(measure: Measure, amount: number | null | undefined): string {
-  return amount === null || amount === undefined ? "–" : measures[measure].say(amount);
+/** Formats a figure, or a dash if it is not known. */
+export function measureText(measure: Measure, amount: number | null): string {
+  return amount === null ? "–" : measures[measure].say(amount);
 }

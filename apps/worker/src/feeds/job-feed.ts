@@ -104,6 +104,9 @@ async function settlementOf(
     case "held":
       // The row decides when a retry is due: another machine's clock may have released the job too early.
       return { kind: "later", delayMs: Math.max(claim.waitMs, retryJobAfterMs) };
+    case "outdated":
+      // Another worker runs it. This one stops soon (see worker.ts).
+      return { kind: "later", delayMs: errorPauseMs };
     case "stale":
       return ticket.wasFailed ? parts.retry(ticket) : { kind: "obsolete" };
   }

@@ -2166,7 +2166,7 @@ export interface ToolArgumentsDeltaEvent {
 
 export interface ToolCall {
   message_id: string;
-  /** The attempt that requested it. Absent in copies of older releases. */
+  /** The attempt that requested it. Absent if the session was imported without it. */
   attempt_id?: string;
   call_id: string;
   name: string;

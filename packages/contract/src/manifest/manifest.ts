@@ -43,11 +43,8 @@ export interface Manifest {
   };
   readonly retries: {
     readonly max_attempts: number;
-    /**
-     * Whether a message gets one more attempt after the first one that lost its worker. Absent in versions of releases
-     * that did not have this field: it gets none.
-     */
-    readonly on_worker_lost?: boolean;
+    /** Whether a message gets one more attempt after the first one that lost its worker. */
+    readonly on_worker_lost: boolean;
     /**
      * Whether an attempt after a lost worker gets the answers of models that were recorded, and for how many days those
      * of a completed message are kept for replays (`true`: not at all). Absent: none are recorded.

@@ -32,7 +32,7 @@ export const ToolCall = Type.Object(
     attempt_id: Type.Optional(
       Type.String({
         ...idOutput("attempt"),
-        description: "The attempt that requested it. Absent in copies of older releases.",
+        description: "The attempt that requested it. Absent if the session was imported without it.",
       }),
     ),
     call_id: Type.String({ examples: ["call_1f8b3a6e"] }),

@@ -23,7 +23,6 @@ export { checkStore } from "./maintenance/check-store.ts";
 export { deleteExpired, type ExpiryCounts } from "./maintenance/delete-expired.ts";
 export { emptyDeletedOrganizations } from "./maintenance/empty-organizations.ts";
 export { purgeDefaults, purgeDeleted } from "./maintenance/purge-deleted.ts";
-export { recordReferences } from "./maintenance/record-references.ts";
 export { createSquasher, squashSnapshot } from "./maintenance/squash-snapshots.ts";
 export type { StorageContext } from "./maintenance/storage-context.ts";
 export { sweepStore } from "./maintenance/sweep-store.ts";

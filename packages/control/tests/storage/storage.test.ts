@@ -7,7 +7,6 @@ import {
   createSquasher,
   createSnapshotTrees,
   purgeDeleted,
-  recordReferences,
   squashSnapshot,
   sweepStore,
   type StorageContext,
@@ -255,21 +254,6 @@ test("a deleted session is removed permanently, and its fork stays complete", as
   expect(await keysIn(organizationId)).toEqual([]);
   const left = "select (select count(*) from dari.snapshots) + (select count(*) from dari.snapshot_objects) as n";
   expect((await db.pool.query<{ n: string }>(left)).rows[0]?.n).toEqual(0);
-});
-
-test("snapshots of an earlier release are recorded before anything is swept", async () => {
-  const worker = await fixture.newWorker();
-  const session = await fixture.newSession();
-  await fixture.turn(worker, session, write("a", randomBytes(10_000)));
-  await fixture.turn(worker, session, (dir) => write("b", "two")(dir));
-  await db.pool.query("delete from dari.snapshot_objects");
-  await db.pool.query("update dari.snapshots set is_recorded = false");
-  await fixture.blobs.put(`${fixture.organizationId}/snapshots/lost`, Buffer.from("x"));
-  expect(await sweepAll()).toBe(0);
-  expect(await recordReferences(context)).toEqual({ recorded: 2, damaged: 0 });
-  expect(await recordReferences(context)).toEqual({ recorded: 0, damaged: 0 });
-  expect(await sweepAll()).toBe(1);
-  await treeOnDisk(await fixture.headOf(session));
 });
 
 test("a deleted upload stays until the turn that is to find it has", async () => {

@@ -137,7 +137,6 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
     expect(last.saved.filesChanged).toEqual([]);
   });
 
-  // The rows are like those of an import by an earlier release.
   test("an upload is placed in its folder, and never where a link of the workspace leads", async () => {
     const outside = mkdtempSync(join(fixture.top, "outside-"));
     mkdirSync(join(outside, "there"));

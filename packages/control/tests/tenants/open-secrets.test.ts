@@ -3,10 +3,8 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { randomBytes } from "node:crypto";
 import { createSealer } from "@dari/control/tenants";
-import { loadTurn } from "@dari/control/turns";
 import { newId, Redacted } from "@dari/domain";
-import { egressSettings, turnDetails, type ClaimedTurn } from "@dari/db";
-import { createTestAgent, createTestDatabase, createTestMessage } from "@dari/testkit";
+import { createTestAgent, createTestDatabase } from "@dari/testkit";
 import { createTestOrganization, createTestSession } from "@dari/testkit";
 import type { TestDatabase } from "@dari/testkit";
 import { decryptSecrets } from "../../src/tenants/secrets/decrypt-secrets.ts";
@@ -80,17 +78,4 @@ test("a session's own secrets are separate from credentials, and are used for no
   const guessed = async (sessionId: string): Promise<string> =>
     (await decryptSecrets({ db, sealer }, organizationId, sessionId, ["GUESSED"])).kept[0]!.placeholder;
   expect(await guessed(mine)).not.toBe(await guessed(other));
-});
-
-test("egress rules that a claim did not return are read, whatever functions the database has", async () => {
-  const { db } = database;
-  const sessionId = await createTestSession(db, organizationId, agentId);
-  const messageId = await createTestMessage(db, organizationId, sessionId);
-  const setting = { mode: "allow" as const, hosts: ["api.example.com"] };
-  await egressSettings.putEgressSettingIfThere(db, organizationId, "operator", setting);
-  const { rows } = await db.pool.query("select * from turn_details($1, 10, 1000)", [messageId]);
-  const { egress, ...before } = rows[0] as turnDetails.TurnDetailsRow;
-  expect(egress).toEqual({ operator: setting });
-  const claimed = { messageId, sessionId, details: turnDetails.toTurnDetails(before) } as ClaimedTurn;
-  expect((await loadTurn({ db, sealer }, claimed)).egress).toEqual({ operator: setting });
 });

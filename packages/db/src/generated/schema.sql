@@ -1029,7 +1029,6 @@ create table snapshots (
   size_bytes bigint not null default 0,
   files integer not null,
   total_bytes bigint not null,
-  is_recorded boolean not null default false,
   created_at timestamp with time zone not null default clock_timestamp(),
   rolled_back_at timestamp with time zone,
   constraint snapshots_pkey PRIMARY KEY (id),
@@ -1040,7 +1039,6 @@ CREATE INDEX snapshots_by_parent ON snapshots USING btree (parent_id) WHERE pare
 CREATE INDEX snapshots_by_session ON snapshots USING btree (session_id, id);
 CREATE UNIQUE INDEX snapshots_no_fork ON snapshots USING btree (session_id, parent_id) NULLS NOT DISTINCT WHERE kind = 'turn'::text AND rolled_back_at IS NULL;
 CREATE INDEX snapshots_to_squash ON snapshots USING btree (id) WHERE delta_depth > 0 AND (delta_depth % 16) = 0 AND NOT is_full;
-CREATE INDEX snapshots_unrecorded ON snapshots USING btree (id) WHERE object_key IS NOT NULL AND NOT is_recorded;
 CREATE TRIGGER keep_object BEFORE INSERT OR UPDATE OF object_key ON snapshots FOR EACH ROW EXECUTE FUNCTION keep_object();
 create policy platform on snapshots for all to dari_app using (true);
 create policy tenant on snapshots for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
@@ -1273,10 +1271,11 @@ create policy tenant on webhook_secrets for all to dari_tenant using ((organizat
 
 create table workers (
   id text not null,
+  release integer not null,
   pool text not null,
   slots integer not null,
   draining boolean not null default false,
-  details jsonb not null default '{}'::jsonb,
+  details jsonb not null,
   started_at timestamp with time zone not null default clock_timestamp(),
   seen_at timestamp with time zone not null default clock_timestamp(),
   constraint workers_pkey PRIMARY KEY (id),
@@ -1344,6 +1343,7 @@ create table workers (
 -- function is_from_token(p_metadata jsonb) returns boolean
 -- function is_held(s sessions, p_fence bigint, p_token uuid) returns boolean
 -- function is_named(p_key text) returns boolean
+-- function is_outdated(p_worker text) returns boolean
 -- function is_over(b budgets) returns boolean
 -- function is_platform_fault(p_failure jsonb) returns boolean
 -- function is_use_known(r model_requests) returns boolean
@@ -1360,6 +1360,7 @@ create table workers (
 -- function limits_of(m messages, p_manifest jsonb) returns jsonb
 -- function limits_of_answer(i message_inputs, p_value jsonb, p_raised jsonb) returns jsonb
 -- function lower_limits(p_one jsonb, p_other jsonb) returns jsonb
+-- function lowest_release() returns integer
 -- function make_way(p_session text, p_message text, p_on_busy text, p_parts_max integer, p_bytes_max integer) returns TABLE(ended text[], stopping text, schedule text)
 -- function mark_called(p_session text, p_fence bigint, p_token uuid, p_parts jsonb) returns boolean
 -- function mark_replay(p_session text, p_message text, p_of text, p_asks_models boolean) returns void

@@ -630,7 +630,6 @@ export interface Snapshots {
   files: number;
   id: string;
   is_full: Generated<boolean>;
-  is_recorded: Generated<boolean>;
   kind: string;
   message_id: string | null;
   object_key: string | null;
@@ -781,10 +780,11 @@ export interface WebhookSecrets {
 }
 
 export interface Workers {
-  details: Generated<Json>;
+  details: Json;
   draining: Generated<boolean>;
   id: string;
   pool: string;
+  release: number;
   seen_at: Generated<Timestamp>;
   slots: number;
   started_at: Generated<Timestamp>;

@@ -112,7 +112,6 @@ test("with one attempt, the turn of a lost worker runs once more, and says so", 
 
 test.each([
   ["that asks for no such attempt", { max_attempts: 1, on_worker_lost: false }],
-  ["of an older release", { max_attempts: 1 }],
   ["that cannot be read", { max_attempts: 1, on_worker_lost: "yes" }],
 ])("the turn of a version %s is not run again", async (_which, retries) => {
   const place = await sent(retries);

@@ -7,7 +7,6 @@ import type { SnapshotManifest } from "./snapshot-manifest.ts";
 import { parseSnapshotManifest } from "./parse-snapshot-manifest.ts";
 import { treeProblem } from "../tree/path-rules.ts";
 import { forEachLimited } from "../for-each-limited.ts";
-import { referencesOf, type ObjectReference } from "./list-references.ts";
 import { headerBytes, readHead } from "./snapshot-object.ts";
 import { emptyTree, createTree, type Tree, type TreeEntry } from "../tree/tree.ts";
 import { treeHash } from "../tree/tree-hash.ts";
@@ -67,9 +66,4 @@ export async function readSnapshotManifest(store: BlobStore, objectKey: string):
   const { header, json } = await readHead(store, objectKey);
   const packStart = headerBytes + header.manifestStoredBytes;
   return parseSnapshotManifest(json, { objectKey, packStart, packBytes: header.packBytes });
-}
-
-/** Returns what an object's manifest references in other objects. @throws SnapshotDamagedError */
-export async function readReferences(store: BlobStore, objectKey: string): Promise<readonly ObjectReference[]> {
-  return referencesOf(await readSnapshotManifest(store, objectKey), objectKey);
 }

@@ -99,7 +99,7 @@ interface FactsProps {
 
 function Facts({ record, attempts }: FactsProps) {
   const { id, retry_of: retryOf, merged_into: mergedInto, delivered_in: deliveredIn, output } = record;
-  // Events of older releases have no usage.
+  // An imported message has its usage only in its answer.
   const used = sumRunUsage(attempts) ?? { runs: 1, usage: output?.usage ?? {} };
   return (
     <>

@@ -11,28 +11,13 @@ const diskFreeMin = 1024 ** 3;
 const oldestPostgres = 15;
 const oldestRedis = [6, 2] as const;
 
-/** What a worker reports. Workers of the previous release report less. */
-interface WorkerDetails {
-  readonly sandbox?: string;
-  readonly guarantees?: {
-    readonly isolated: boolean;
-    readonly limits?: Readonly<Record<string, string>>;
-    readonly notes?: readonly string[];
-  };
-  /** The worker's DARI_MINIMUM_ISOLATION. */
-  readonly minimumIsolation?: string;
-  readonly missing?: readonly { readonly what: string; readonly fix: string }[];
-  readonly clockMs?: number;
-  readonly disk?: { readonly freeBytes: number };
-}
-
 /**
  * Each worker tests its sandbox when it starts, and reports the result. Not faults: a machine that could isolate
  * better, and workers without control groups whose operator chose `watched`. Faults: agents without isolation, other
  * workers without control groups if there are several organizations, and workers that differ.
  */
 export function checkIsolation(workers: readonly health.SeenWorker[], hasSeveralOrganizations: boolean): CheckResult {
-  const open = workers.filter((worker) => detailsOf(worker).guarantees?.isolated === false);
+  const open = workers.filter((worker) => !worker.details.guarantees.isolated);
   if (open.length > 0) {
     const advice =
       "set DARI_SANDBOX=auto there and restart it: it reports what the machine lacks; `process` is for development";
@@ -50,7 +35,7 @@ export function checkIsolation(workers: readonly health.SeenWorker[], hasSeveral
     return failedCheck(`workers differ: ${found.join("; ")}`, fixesOf(workers) || advice);
   }
   if (workers.length === 0) return passedCheck("no worker to ask");
-  const lacks = [...new Set(workers.flatMap((worker) => detailsOf(worker).missing ?? []).map(sentenceOf))];
+  const lacks = [...new Set(workers.flatMap(({ details }) => details.missing).map(sentenceOf))];
   const chosen = `no control group limits a turn on ${idsOf(watched)}, as DARI_MINIMUM_ISOLATION=watched allows`;
   const facts = hasSeveralOrganizations && watched.length > 0 ? [chosen] : [];
   return passedCheck([`agents run in ${summaryOf(workers[0]!)}`, ...facts, ...lacks].join("; "));
@@ -58,37 +43,32 @@ export function checkIsolation(workers: readonly health.SeenWorker[], hasSeveral
 
 /** Returns the workers without control groups: those whose operator chose `watched`, and the others. */
 function withoutGroups(workers: readonly health.SeenWorker[]): [health.SeenWorker[], health.SeenWorker[]] {
-  const unbounded = workers.filter((worker) => {
-    const limits = detailsOf(worker).guarantees?.limits;
-    return limits !== undefined && !(limits["memory"] === "per_sandbox" && limits["processes"] === "per_sandbox");
+  const unbounded = workers.filter(({ details }) => {
+    const { memory, processes } = details.guarantees.limits;
+    return memory !== "per_sandbox" || processes !== "per_sandbox";
   });
-  const isChosen = (worker: health.SeenWorker): boolean => detailsOf(worker).minimumIsolation === "watched";
+  const isChosen = ({ details }: health.SeenWorker): boolean => details.minimumIsolation === "watched";
   return [unbounded.filter(isChosen), unbounded.filter((worker) => !isChosen(worker))];
 }
 
 /** Returns the driver and its guarantees. Equal workers have equal texts. */
-function kindOf(worker: health.SeenWorker): string {
-  const { sandbox, guarantees } = detailsOf(worker);
-  return JSON.stringify([sandbox, guarantees === undefined ? null : { ...guarantees, notes: undefined }]);
+function kindOf({ details: { sandbox, guarantees } }: health.SeenWorker): string {
+  return JSON.stringify([sandbox, { ...guarantees, notes: undefined }]);
 }
 
-function summaryOf(worker: health.SeenWorker): string {
-  const { sandbox = "an unknown sandbox", guarantees } = detailsOf(worker);
-  const { memory, processes, cpu } = guarantees?.limits ?? {};
-  return memory === undefined ? sandbox : `${sandbox} (memory ${memory}, processes ${processes}, processors ${cpu})`;
+function summaryOf({ details: { sandbox, guarantees } }: health.SeenWorker): string {
+  const { memory, processes, cpu } = guarantees.limits;
+  return `${sandbox} (memory ${memory}, processes ${processes}, processors ${cpu})`;
 }
 
 const sentenceOf = ({ what, fix }: { what: string; fix: string }): string => `without ${what}: ${fix}`;
 
 function fixesOf(workers: readonly health.SeenWorker[]): string {
-  return [...new Set(workers.flatMap((worker) => detailsOf(worker).missing ?? []).map(({ fix }) => fix))].join("; ");
+  return [...new Set(workers.flatMap(({ details }) => details.missing).map(({ fix }) => fix))].join("; ");
 }
 
 export function checkDisks(workers: readonly health.SeenWorker[]): CheckResult {
-  const known = workers.flatMap((worker) => {
-    const bytes = detailsOf(worker).disk?.freeBytes;
-    return bytes === undefined ? [] : [{ id: worker.id, bytes }];
-  });
+  const known = workers.map(({ id, details }) => ({ id, bytes: details.disk.freeBytes }));
   const [least] = known.sort((one, other) => one.bytes - other.bytes);
   if (least === undefined) return passedCheck("no worker to ask");
   const found = `${(least.bytes / 1e9).toFixed(1)} GB are free on ${least.id}, the least`;
@@ -98,10 +78,7 @@ export function checkDisks(workers: readonly health.SeenWorker[]): CheckResult {
 
 /** Compares this process's clock and every worker's with the database's. */
 export async function checkClocks(db: Database, workers: readonly health.SeenWorker[]): Promise<CheckResult> {
-  const clocks = workers.flatMap((worker) => {
-    const { clockMs } = detailsOf(worker);
-    return clockMs === undefined ? [] : [{ of: worker.id, skewMs: clockMs - worker.seenAtMs }];
-  });
+  const clocks = workers.map(({ id, seenAtMs, details }) => ({ of: id, skewMs: details.clockMs - seenAtMs }));
   const askedAt = Date.now();
   const databaseMs = await health.getDatabaseTimeMs(db);
   clocks.push({ of: "this API", skewMs: (askedAt + Date.now()) / 2 - databaseMs });
@@ -132,10 +109,6 @@ export async function checkServices(db: Database, queue: Pick<TurnQueue, "server
     `${found}, which evicts (${redis.evictionPolicy})`,
     "set maxmemory-policy to noeviction: the turn of an evicted job waits until the job is created again",
   );
-}
-
-function detailsOf({ details }: health.SeenWorker): WorkerDetails {
-  return (details ?? {}) as WorkerDetails;
 }
 
 function idsOf(workers: readonly health.SeenWorker[]): string {

@@ -36,24 +36,13 @@ export async function getFleet({ db }: Control): Promise<FleetRecord> {
     })),
     workers: workers.map(({ id, pool, slots, inUse, draining, seenMsAgo, details }) => ({
       ...{ id, pool, slots, draining, in_use: inUse, seen_ms_ago: Math.round(seenMsAgo) },
-      ...renderDetails(details),
+      sandbox: details.sandbox,
+      memory_available_bytes: Math.round(details.memory.availableBytes),
+      memory_needed_bytes: Math.round(details.memory.neededBytes),
     })),
   };
 }
 
 function rounded(ms: number | null): number | null {
   return ms === null ? null : Math.round(ms);
-}
-
-/** Returns what a worker reports. Workers of the previous release report less. */
-function renderDetails(details: unknown) {
-  const { sandbox, memory } = (details ?? {}) as {
-    readonly sandbox?: string;
-    readonly memory?: { readonly availableBytes: number; readonly neededBytes: number };
-  };
-  return {
-    sandbox: sandbox ?? null,
-    memory_available_bytes: rounded(memory?.availableBytes ?? null),
-    memory_needed_bytes: rounded(memory?.neededBytes ?? null),
-  };
 }

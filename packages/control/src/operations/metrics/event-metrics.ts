@@ -77,7 +77,6 @@ export const eventMetrics: Readonly<Record<string, (counting: MetricRecorder, fi
   "storage.squashed": (counting, fields) => addStorage(counting, "squashed", fields),
   "storage.expired": (counting, fields) => addStorage(counting, "expired", fields),
   "storage.purged": (counting, fields) => addStorage(counting, "purged", fields),
-  "storage.recorded": (counting, fields) => addStorage(counting, "recorded", fields),
   "storage.swept": (counting, fields) => addStorage(counting, "swept", fields),
 };
 

@@ -5,8 +5,6 @@ import type { SealContext, Sealer } from "@dari/control/context";
 import type { Redacted } from "@dari/domain";
 
 const formatVersion = 2;
-/** Written by releases without key ids. All keys are tried. */
-const formatWithoutKeyId = 1;
 const keyIdBytes = 8;
 const nonceBytes = 12;
 const tagBytes = 16;
@@ -33,12 +31,11 @@ export function createSealer(masterKey: Redacted<Buffer>, oldKeys: readonly Reda
   }
   function openBytes(sealed: Buffer, context: SealContext): Buffer {
     const version = sealed[0];
-    if (version === formatWithoutKeyId) return openWithAny(keys, sealed.subarray(1), context);
     if (version !== formatVersion)
       throw new Error(`${placeOf(context)} has format ${version}, which this release cannot decrypt`);
     const id = sealed.subarray(1, 1 + keyIdBytes).toString("hex");
     const key = keys.find((one) => one.id === id);
-    if (key === undefined) throw unknownKey(keys, context, `under master key ${id}`);
+    if (key === undefined) throw unknownKey(keys, context, id);
     const opened = tryOpen(key, sealed.subarray(1 + keyIdBytes), context);
     if (opened !== undefined) return opened;
     throw new Error(`${placeOf(context)} cannot be decrypted with master key ${id}: it is damaged, or was copied here`);
@@ -65,14 +62,6 @@ function keyWithId(masterKey: Redacted<Buffer>): MasterKey {
   return { key, id: deriveKey(masterKey, "key-id").subarray(0, keyIdBytes).toString("hex") };
 }
 
-function openWithAny(keys: readonly MasterKey[], body: Buffer, context: SealContext): Buffer {
-  for (const key of keys) {
-    const opened = tryOpen(key, body, context);
-    if (opened !== undefined) return opened;
-  }
-  throw unknownKey(keys, context, "by an earlier release, which stored no key id");
-}
-
 /** Returns undefined if the key, the context or the bytes are wrong. `body`: nonce, tag, ciphertext. */
 function tryOpen({ key }: MasterKey, body: Buffer, context: SealContext): Buffer | undefined {
   const nonce = body.subarray(0, nonceBytes);
@@ -89,10 +78,11 @@ function tryOpen({ key }: MasterKey, body: Buffer, context: SealContext): Buffer
   }
 }
 
-function unknownKey(keys: readonly MasterKey[], context: SealContext, how: string): Error {
+function unknownKey(keys: readonly MasterKey[], context: SealContext, id: string): Error {
   const ours = keys.map(({ id }) => id).join(", ");
   const advice = "add its key to DARI_MASTER_KEYS_OLD, or store the secret again";
-  return new Error(`${placeOf(context)} was encrypted ${how}; this program has the keys ${ours}; ${advice}`);
+  const found = `was encrypted under master key ${id}; this program has the keys ${ours}`;
+  return new Error(`${placeOf(context)} ${found}; ${advice}`);
 }
 
 function placeOf({ organizationId, name }: SealContext): string {

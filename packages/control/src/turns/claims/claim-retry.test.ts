@@ -9,6 +9,7 @@ import {
   createTestOrganization,
   createTestSession,
   testManifest,
+  testWorker,
 } from "@dari/testkit";
 import { claimTurn, pullTurn } from "./claim-turn.ts";
 
@@ -22,7 +23,7 @@ beforeEach(async () => {
   const database = await createTestDatabase();
   stack.defer(() => database.close());
   db = database.db;
-  await workers.upsertWorkerSeen(db, { id: "wrk_test", pool: "default", slots: 10, draining: false, details: {} });
+  await workers.upsertWorkerSeen(db, testWorker({ id: "wrk_test", slots: 10 }));
 });
 afterEach(async () => {
   expect(await findViolations(db)).toEqual([]);

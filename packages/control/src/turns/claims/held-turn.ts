@@ -17,7 +17,9 @@ import {
   type RequestToReserve,
   type ReservationResult,
   type TakenMessage,
+  type WorkerPresence,
 } from "@dari/db";
+import { release } from "@dari/domain";
 
 /** Renews the leases of a worker. If a claim is missing from the result, the worker has lost it. */
 export function renewClaims(db: Database, claims: readonly Claim[], leaseMs: number): Promise<RenewedLease[]> {
@@ -100,17 +102,13 @@ export function reserveModelRequest(
   return modelRequests.reserveModelRequestIfHeld(db, claim, request, limits);
 }
 
-export interface WorkerPresence {
-  readonly id: string;
-  readonly pool: string;
-  readonly slots: number;
-  readonly draining: boolean;
-  readonly details: unknown;
-}
-
-/** Reports that this worker is alive, with its slots. */
-export function announceWorker(db: Database, presence: WorkerPresence): Promise<void> {
-  return workers.upsertWorkerSeen(db, presence);
+/**
+ * Reports that this worker is alive, with its slots. Resolves with false if its release is so old that it can claim
+ * nothing any more.
+ */
+export async function announceWorker(db: Database, presence: Omit<WorkerPresence, "release">): Promise<boolean> {
+  const { lowestRelease } = await workers.upsertWorkerSeen(db, { ...presence, release });
+  return release >= lowestRelease;
 }
 
 export function removeWorker(db: Database, workerId: string): Promise<void> {

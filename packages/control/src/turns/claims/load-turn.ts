@@ -6,7 +6,6 @@ import type { ImageRef } from "@dari/bundles";
 import type { Sealer } from "@dari/control/context";
 import { type KeptSecret, decryptSecrets } from "@dari/control/tenants";
 import {
-  egressSettings,
   turnDetails,
   type ClaimedTurn,
   type Database,
@@ -118,7 +117,7 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     recordedAnswers: details.recordedAnswers,
     replay: details.replay,
     answerRecording: details.answerRecording,
-    egress: details.egress ?? (await loadEgress(context.db, details.organizationId)),
+    egress: details.egress,
     maxAttempts: details.maxAttempts,
     cancelRequested: details.cancelRequested,
     queuedMs: details.startedAt.getTime() - details.createdAt.getTime(),
@@ -131,12 +130,6 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     workspaceBounds: details.workspaceBounds,
     turnBounds: details.turnBounds,
   };
-}
-
-/** Loads the network rules for a claim without them. Without rules, all connections would be allowed. */
-async function loadEgress(db: Database, organizationId: string): Promise<TurnEgress> {
-  const settings = await egressSettings.listEgressSettings(db, organizationId);
-  return Object.fromEntries(settings.map(({ setBy, mode, hosts }) => [setBy, { mode, hosts }]));
 }
 
 /** Returns the entries of one turn: its message, the messages that steered it, and its answer. */

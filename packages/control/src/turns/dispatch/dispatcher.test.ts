@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createPgNotifier, findViolations, turns, workers, type Database } from "@dari/db";
-import { limits, newId, type DispatchedTurn, type Lane, type Notifier } from "@dari/domain";
+import { limits, newId, type DispatchedTurn, type Lane, type Notifier, type WorkerReport } from "@dari/domain";
 import {
   createTestAgent,
   createTestDatabase,
@@ -10,6 +10,7 @@ import {
   createTestSession,
   testManifest,
   waitUntil,
+  testWorker,
 } from "@dari/testkit";
 import { createAdmission } from "./admission.ts";
 import { createDispatcher, dispatcherLead, type Dispatcher } from "./dispatcher.ts";
@@ -44,8 +45,8 @@ beforeEach(async () => {
 });
 afterEach(() => stack.disposeAsync());
 
-function offer(slots: number, details: Readonly<Record<string, unknown>> = {}): Promise<void> {
-  return workers.upsertWorkerSeen(db, { id: "wrk_test", pool: "default", slots, draining: false, details });
+async function offer(slots: number, report: Partial<WorkerReport> = {}): Promise<void> {
+  await workers.upsertWorkerSeen(db, testWorker({ id: "wrk_test", slots }, report));
 }
 
 /** Creates an organization with this many sessions, each with one waiting message. */

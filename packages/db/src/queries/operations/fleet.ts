@@ -1,6 +1,7 @@
 // What operators watch: waiting organizations, running turns, and workers. Reads only partial indexes of what waits and
 // runs.
 
+import type { WorkerReport } from "@dari/domain";
 import { sql } from "kysely";
 import type { Database } from "../../database.ts";
 
@@ -77,8 +78,8 @@ export interface BusyWorker {
   readonly inUse: number;
   readonly draining: boolean;
   readonly seenMsAgo: number;
-  /** The worker's last report. */
-  readonly details: unknown;
+  readonly release: number;
+  readonly details: WorkerReport;
 }
 
 /** Lists workers with what each holds of sessions_in_flight, the most recently seen first (a few hundred rows). */
@@ -86,7 +87,7 @@ export async function listBusyWorkers(db: Database, most: number): Promise<BusyW
   const result = await sql<BusyWorker>`
     with held as (
       select worker_id, count(*)::int as in_use from sessions where schedule = 'leased' group by worker_id)
-    select w.id, w.pool, w.slots, w.draining, w.details, coalesce(h.in_use, 0) as "inUse",
+    select w.id, w.release, w.pool, w.slots, w.draining, w.details, coalesce(h.in_use, 0) as "inUse",
       extract(epoch from clock_timestamp() - w.seen_at)::float8 * 1000 as "seenMsAgo"
     from workers w left join held h on h.worker_id = w.id order by w.seen_at desc limit ${most}`.execute(db.kysely);
   return result.rows;

@@ -1,5 +1,6 @@
 // What operators see of the installation: workers, leader, waiting times, schema.
 
+import type { WorkerReport } from "@dari/domain";
 import { sql } from "kysely";
 import { schemaName, type Database } from "../../database.ts";
 
@@ -11,17 +12,17 @@ export interface SeenWorker {
   readonly seenMsAgo: number;
   /** By the database's clock, in milliseconds since 1970. */
   readonly seenAtMs: number;
-  /** The worker's last report. */
-  readonly details: unknown;
+  readonly details: WorkerReport;
 }
 
 /** Lists all workers that have not been deleted, the most recently seen first (a few hundred rows). */
 export async function listWorkers(db: Database): Promise<SeenWorker[]> {
+  const details = sql<WorkerReport>`details`;
   const age = sql<number>`extract(epoch from clock_timestamp() - seen_at)::float8 * 1000`;
   const seenAt = sql<number>`extract(epoch from seen_at)::float8 * 1000`;
   return db.kysely
     .selectFrom("workers")
-    .select(["id", "pool", "slots", "draining", "details", age.as("seenMsAgo"), seenAt.as("seenAtMs")])
+    .select(["id", "pool", "slots", "draining", details.as("details"), age.as("seenMsAgo"), seenAt.as("seenAtMs")])
     .orderBy("seen_at", "desc")
     .execute();
 }

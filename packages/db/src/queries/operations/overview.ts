@@ -49,8 +49,7 @@ interface SumsRow extends OverviewFigures {
 
 /**
  * Sums over the newest messages of a window and their attempts (indexes messages_by_organization, by the order of ids,
- * and attempts_by_message). A message counts on the day of its acceptance; copies in forks do not count. Reads an
- * answer only if its attempts are from before attempts stored their usage.
+ * and attempts_by_message). A message counts on the day of its acceptance; copies in forks do not count.
  */
 export async function sumOverview(
   db: Database,
@@ -69,8 +68,7 @@ export async function sumOverview(
       where m.organization_id = ${organizationId} and m.id > coalesce((select id from bound), ${afterId})
         and m.created_at >= ${since} and m.copied_from is null),
     used as (
-      select l.day, count(*)::int as turns, sum(case when a.usage is not null then coalesce(a.tokens, 0)
-          else tokens_of((select m.output -> 'usage' from messages m where m.id = l.id)) end)::float8 as tokens,
+      select l.day, count(*)::int as turns, coalesce(sum(a.tokens), 0)::float8 as tokens,
         sum(case when jsonb_typeof(a.usage -> 'cost_usd') = 'number'
           then least(${costMax}, greatest(0, (a.usage ->> 'cost_usd')::numeric))::float8 end) as cost
       from looked l join attempts a on a.message_id = l.id and a.called_at is not null

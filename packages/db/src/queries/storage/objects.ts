@@ -22,17 +22,6 @@ export async function recordObjectIfReferencesKept(
   return result.rows[0]?.kept === true;
 }
 
-/** Snapshots whose object's references are not recorded (index snapshots_unrecorded). */
-export async function listSnapshotsWithoutReferences(
-  db: Database,
-  limit: number,
-): Promise<{ organizationId: string; objectKey: string }[]> {
-  const result = await sql<{ organizationId: string; objectKey: string }>`
-    select organization_id as "organizationId", object_key as "objectKey" from snapshots
-    where object_key is not null and not is_recorded order by id limit ${limit}`.execute(db.kysely);
-  return result.rows;
-}
-
 /**
  * Marks the objects that no row refers to, and returns how many are newly marked. A key that begins with the id of no
  * organization of this installation belongs to something else, and is not marked.
@@ -42,19 +31,15 @@ export async function markUnreferenced(
   objects: readonly { readonly key: string; readonly sizeBytes: number }[],
 ): Promise<number> {
   if (objects.length === 0) return 0;
-  // The references of a snapshot's object are known once they are recorded. Until then, its organization is skipped.
   const result = await sql<{ key: string }>`
     with given as (
       select key, size_bytes, split_part(key, '/', 1) as organization_id from unnest(
         ${objects.map(({ key }) => key)}::text[], ${objects.map(({ sizeBytes }) => sizeBytes)}::bigint[])
-        as g (key, size_bytes)),
-    waiting as (
-      select distinct organization_id from snapshots where object_key is not null and not is_recorded)
+        as g (key, size_bytes))
     insert into tombstones (object_key, organization_id, size_bytes)
       select key, organization_id, size_bytes from given g
       where exists (select 1 from organizations o where o.id = g.organization_id)
-        and not is_named(key) and not (split_part(key, '/', 2) = 'snapshots'
-        and exists (select 1 from waiting w where w.organization_id = g.organization_id))
+        and not is_named(key)
       on conflict (object_key) do nothing
     returning object_key as key`.execute(db.kysely);
   return result.rows.length;

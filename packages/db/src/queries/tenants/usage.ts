@@ -67,15 +67,14 @@ interface UsageRow extends Used {
 export async function sumUsage(db: Database, organizationId: string, window: UsageWindow): Promise<UsageSums> {
   const result = await sql<UsageRow>`
     with looked as materialized (
-      select m.id, m.session_id, m.state, m.output, m.created_at from messages m
+      select m.id, m.session_id, m.state, m.created_at from messages m
       where m.organization_id = ${organizationId} and m.id > ${window.afterId} and m.created_at >= ${window.since}
         and m.copied_from is null
       order by m.id desc limit ${window.messages + 1}),
     counted as (
       select s.agent_id, l.created_at, l.state = 'failed' as failed, a.turns, a.seconds,
         a.metered_requests, a.metered_tokens, a.metered_cost, a.unpriced_requests,
-        -- Attempts from before attempts stored their usage: take it from the answer.
-        coalesce(a.tokens, case when a.turns > 0 then tokens_of(l.output -> 'usage') else 0 end) as tokens
+        coalesce(a.tokens, 0) as tokens
       from (select * from looked order by id desc limit ${window.messages}) l
       join sessions s on s.id = l.session_id
       cross join lateral (
@@ -150,8 +149,7 @@ export interface SessionUsage extends Used {
 
 /**
  * Sums over the newest messages of a session, at most `most`, and their attempts (unique index on session_id and
- * sequence_number; attempts_by_message). Reads an answer only if its attempts are from before attempts stored their
- * usage. A fork's copies count in the session in which their turns ran.
+ * sequence_number; attempts_by_message). A fork's copies count in the session in which their turns ran.
  */
 export async function sumSessionUsage(
   db: Database,
@@ -166,23 +164,21 @@ export async function sumSessionUsage(
       order by m.sequence_number desc limit ${most + 1}),
     counted as materialized (
       select l.state = 'failed' as failed, a.turns, a.seconds, a.tokens, a.usages,
-        a.metered_requests, a.metered_tokens, a.metered_cost, a.unpriced_requests,
-        case when not a.keeps_usage then (select m.output -> 'usage' from messages m where m.id = l.id) end as old_usage
+        a.metered_requests, a.metered_tokens, a.metered_cost, a.unpriced_requests
       from looked l
       cross join lateral (
         select ${attemptSums},
-          (array_agg(usage is not null order by number desc) filter (where called_at is not null))[1] as keeps_usage,
           array_agg(usage) filter (where usage <> '{}' and called_at is not null) as usages
         from attempts where message_id = l.id) a
       where l.n <= ${most}),
     named as (
       select u.key, sum(u.value::text::float8) as total
-      from (select x.usage from counted c, unnest(array_append(c.usages, c.old_usage)) x (usage)
+      from (select x.usage from counted c, unnest(c.usages) x (usage)
         where jsonb_typeof(x.usage) = 'object') l, jsonb_each(l.usage) u
       where jsonb_typeof(u.value) = 'number' group by u.key order by u.key limit ${limits.usageNamesMax})
     select count(*)::int as messages, (count(*) filter (where failed))::int as failed,
       coalesce(sum(turns), 0)::int as turns, coalesce(sum(seconds), 0)::float8 as "turnSeconds",
-      coalesce(sum(coalesce(tokens, tokens_of(old_usage))), 0)::float8 as tokens, ${meteredSums},
+      coalesce(sum(tokens), 0)::float8 as tokens, ${meteredSums},
       (select json_object_agg(key, total) from named) as "byName", (select count(*)::int from looked) as looked
     from counted`.execute(db.kysely);
   const { byName, looked, ...sums } = result.rows[0]!;

@@ -143,8 +143,7 @@ export interface FleetLoad {
 }
 
 /**
- * Reads the partial index sessions_in_flight and the workers' rows. Workers of the previous release do not report how
- * many turns they start at the same time: as many as they have slots. If a worker is busy, an organization can still
+ * Reads the partial index sessions_in_flight and the workers' rows. If a worker is busy, an organization can still
  * have all slots of the workers that are not.
  */
 export async function getFleetLoad(db: Database, workerSeenWithinMs: number): Promise<FleetLoad> {
@@ -153,8 +152,8 @@ export async function getFleetLoad(db: Database, workerSeenWithinMs: number): Pr
       background, weight, max_concurrency as "maxConcurrency", w.organization_max as "organizationMax",
       w.starts - (select count(*)::int from sessions where schedule = 'dispatched') as starts
     from fleet_load(${workerSeenWithinMs}) f cross join (
-      select coalesce(sum(coalesce((details->>'startsMax')::int, slots)), 0)::int as starts,
-        case when count(details->'organizationMax') > 0
+      select coalesce(sum((details->>'startsMax')::int), 0)::int as starts,
+        case when count(details->>'organizationMax') > 0
           then sum(coalesce((details->>'organizationMax')::int, slots))::int end as organization_max
       from workers where not draining
         and seen_at > statement_timestamp() - ${workerSeenWithinMs} * interval '1 millisecond') w`.execute(db.kysely);

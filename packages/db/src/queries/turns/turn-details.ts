@@ -23,8 +23,8 @@ export interface TurnDetails {
   /** The organization's own limits; null: the platform's. */
   readonly workspaceBounds: WorkspaceBounds;
   readonly turnBounds: TurnBounds;
-  /** The network rules of the turn's agent, by who set them. Undefined: not read. */
-  readonly egress: TurnEgress | undefined;
+  /** The network rules of the turn's agent, by who set them. */
+  readonly egress: TurnEgress;
   /** Set if an attempt of the message was suspended: where the next ones begin, and the answers by key. */
   readonly resume: TurnResume | undefined;
   /** Whether the attempt can take a message that steers its turn. */
@@ -99,8 +99,8 @@ export interface HistoryRow {
   readonly parts: unknown;
   /** The text of an interrupted turn; null: none. */
   readonly output: unknown;
-  /** The parts of each message that steered the turn. Null or absent: none. */
-  readonly steered?: readonly unknown[] | null;
+  /** The parts of each message that steered the turn. Null: none. */
+  readonly steered: readonly unknown[] | null;
 }
 
 export interface HistoryBounds {
@@ -138,18 +138,16 @@ export interface TurnDetailsRow {
   readonly resume_snapshot_id: string | null;
   readonly resume_inputs: PlacedAttachment[] | null;
   readonly answers: Record<string, unknown> | null;
-  /** Absent in the result of the previous release's functions; null: nothing is set. */
-  readonly egress?: TurnEgress | null;
-  /** Absent in the result of the previous release's functions. */
-  readonly max_turn_memory_bytes?: number | null;
-  readonly max_turn_cpus?: number | null;
-  readonly steering_waits?: boolean;
-  readonly taken_before?: TakenMessage[] | null;
-  readonly steps?: RecordedStep[] | null;
-  readonly limits?: MessageLimits | null;
-  readonly recorded_answers?: RecordedAnswerRow[] | null;
-  readonly answer_recording?: AnswerRecording;
-  readonly replay?: TurnReplay | null;
+  readonly egress: TurnEgress | null;
+  readonly max_turn_memory_bytes: number | null;
+  readonly max_turn_cpus: number | null;
+  readonly steering_waits: boolean;
+  readonly taken_before: TakenMessage[] | null;
+  readonly steps: RecordedStep[] | null;
+  readonly limits: MessageLimits | null;
+  readonly recorded_answers: RecordedAnswerRow[] | null;
+  readonly answer_recording: AnswerRecording;
+  readonly replay: TurnReplay | null;
 }
 
 export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
@@ -169,14 +167,14 @@ export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
     history: row.history ?? [],
     attachments: row.inputs ?? [],
     workspaceBounds: { bytes: row.max_bytes, files: row.max_files, fileBytes: row.max_file_bytes },
-    turnBounds: { memoryBytes: row.max_turn_memory_bytes ?? null, cpus: row.max_turn_cpus ?? null },
-    egress: row.egress === null ? {} : row.egress,
-    steeringWaits: row.steering_waits === true,
+    turnBounds: { memoryBytes: row.max_turn_memory_bytes, cpus: row.max_turn_cpus },
+    egress: row.egress ?? {},
+    steeringWaits: row.steering_waits,
     takenBefore: row.taken_before ?? [],
     steps: row.steps ?? [],
     limits: row.limits ?? undefined,
     recordedAnswers: row.recorded_answers ?? [],
-    answerRecording: row.answer_recording ?? "allowed",
+    answerRecording: row.answer_recording,
     replay: row.replay ?? undefined,
     resume:
       row.resume_snapshot_id === null

@@ -93,7 +93,8 @@ export type ClaimResult =
   | { readonly outcome: "due"; readonly organizationId: string }
   /** The retry is ready, and is dispatched like anything else. */
   | { readonly outcome: "yielded" }
-  | { readonly outcome: "stale" };
+  /** `outdated`: the worker's release is too old to claim. */
+  | { readonly outcome: "stale" | "outdated" };
 
 export interface Claimant {
   readonly workerId: string;
@@ -171,8 +172,7 @@ async function claimByJob(
       return { outcome: row.outcome, waitMs: row.wait_ms ?? 0 };
     case "due":
       return { outcome: "due", organizationId: row.claimed_organization_id };
-    case "yielded":
-    case "stale":
+    default:
       return { outcome: row.outcome };
   }
 }

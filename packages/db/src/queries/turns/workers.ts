@@ -1,20 +1,34 @@
 // The fleet: the workers, and who leads a loop.
 
+import type { WorkerReport } from "@dari/domain";
 import { sql } from "kysely";
 import type { Database } from "../../database.ts";
 
-/** Reports that this worker is alive and what it offers. A crash of the database may undo the report. */
+export interface WorkerPresence {
+  readonly id: string;
+  readonly release: number;
+  readonly pool: string;
+  readonly slots: number;
+  readonly draining: boolean;
+  readonly details: WorkerReport;
+}
+
+/**
+ * Reports that this worker is alive and what it offers. Resolves with the lowest release that may claim turns of this
+ * database. A crash of the database may undo the report.
+ */
 export async function upsertWorkerSeen(
   db: Database,
-  worker: { id: string; pool: string; slots: number; draining: boolean; details: unknown },
-): Promise<void> {
-  const { id, pool, slots, draining } = worker;
-  await sql`
-    insert into workers (id, pool, slots, draining, details)
-    select ${id}, ${pool}, ${slots}::int, ${draining}::boolean, ${JSON.stringify(worker.details)}::jsonb
+  { id, release, pool, slots, draining, details }: WorkerPresence,
+): Promise<{ lowestRelease: number }> {
+  const { rows } = await sql<{ lowestRelease: number }>`
+    insert into workers (id, release, pool, slots, draining, details)
+    select ${id}, ${release}::int, ${pool}, ${slots}::int, ${draining}::boolean, ${JSON.stringify(details)}::jsonb
     from set_config('synchronous_commit', 'off', true)
     on conflict (id) do update set slots = excluded.slots, draining = excluded.draining, details = excluded.details,
-      seen_at = clock_timestamp()`.execute(db.kysely);
+      seen_at = clock_timestamp()
+    returning lowest_release() as "lowestRelease"`.execute(db.kysely);
+  return rows[0]!;
 }
 
 export async function deleteWorker(db: Database, workerId: string): Promise<void> {
