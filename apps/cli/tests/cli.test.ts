@@ -9,7 +9,7 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { runDari, spawnDari, temporaryTree, writeTree } from "./run-dari.ts";
+import { runDari, spawnDari, temporaryTree } from "./run-dari.ts";
 
 const manifest = "name: demo\nsdk: pi\nentrypoint: src/agent.ts:agent\n";
 let server: Server | undefined;

@@ -308,7 +308,7 @@ begin
   update sessions set pending = v_pending,`,
       },
       {
-        file: "packages/db/src/queries/turns/turns.ts",
+        file: "packages/db/src/queries/turns/finish-turn.ts",
         find: "return result.rows[0];",
         replace: `const row = result.rows[0];
   const head = row?.recorded === "completed" ? (input.snapshot?.id ?? null) : null;

@@ -9,7 +9,7 @@ import { countRowsWithin, listNewestFirst, type ListPage, type Page } from "../c
 import { organizationWithinQuota } from "../tenants/quotas.ts";
 import { wordsOf } from "../turns/session-summaries.ts";
 import { findPinnedVersion } from "../turns/sessions.ts";
-import type { AttachedFile } from "../turns/turns.ts";
+import type { AttachedFile } from "../turns/accept-message.ts";
 
 export interface NewBatchItem {
   readonly sessionId: string;

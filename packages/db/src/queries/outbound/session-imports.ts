@@ -3,7 +3,7 @@
 import { sql } from "kysely";
 import type { Database } from "../../database.ts";
 import { organizationWithinQuota } from "../tenants/quotas.ts";
-import type { TurnSnapshot } from "../turns/turns.ts";
+import type { TurnSnapshot } from "../turns/finish-turn.ts";
 
 /** Finds a version with these bundle bytes, of a live agent: a ready one first, then the newest. */
 export async function findVersionOfBundle(

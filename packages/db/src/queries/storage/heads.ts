@@ -2,7 +2,7 @@
 
 import { sql } from "kysely";
 import type { Database } from "../../database.ts";
-import { snapshotJson, type TurnSnapshot } from "../turns/turns.ts";
+import { snapshotJson, type TurnSnapshot } from "../turns/finish-turn.ts";
 
 export type ForkOutcome =
   | "forked"

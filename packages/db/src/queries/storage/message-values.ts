@@ -3,7 +3,7 @@
 import { sql } from "kysely";
 import type { Database } from "../../database.ts";
 import type { OfMessage } from "../turns/tool-calls.ts";
-import type { Claim } from "../turns/turns.ts";
+import type { Claim } from "../turns/claim-turn.ts";
 
 export interface ValueRow {
   readonly id: string;

@@ -5,7 +5,7 @@ import { callOne } from "../../call-one.ts";
 import type { Database } from "../../database.ts";
 import { toJsonb } from "../../jsonb.ts";
 import type { RecordedAnswerRow } from "../turns/turn-details.ts";
-import type { Claim } from "../turns/turns.ts";
+import type { Claim } from "../turns/claim-turn.ts";
 
 /** `full`: the message has the maximum number or bytes of recorded answers. `refused`: the claim is superseded. */
 export type RecordedOutcome = "stored" | "full" | "refused";

@@ -5,7 +5,7 @@ import { callOne } from "../../call-one.ts";
 import type { Database } from "../../database.ts";
 import { toJsonb } from "../../jsonb.ts";
 import type { RecordedStep } from "./turn-details.ts";
-import type { Claim } from "./turns.ts";
+import type { Claim } from "./claim-turn.ts";
 
 /**
  * Records a step of the running attempt's message, and what the attempt has used so far. Safe to repeat. Returns false

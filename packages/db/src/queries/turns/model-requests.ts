@@ -6,7 +6,7 @@ import { callOne } from "../../call-one.ts";
 import type { Database } from "../../database.ts";
 import { toJsonb } from "../../jsonb.ts";
 import { toPage, type ListPage, type Page } from "../context/page.ts";
-import type { Claim } from "./turns.ts";
+import type { Claim } from "./claim-turn.ts";
 
 export interface ModelRequestRow extends ModelAnswer {
   /** The position among the attempt's requests, from 1. */

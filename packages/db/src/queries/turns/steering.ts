@@ -5,7 +5,7 @@ import { sql } from "kysely";
 import { callOne } from "../../call-one.ts";
 import type { Database } from "../../database.ts";
 import type { TakenMessage } from "./turn-details.ts";
-import type { Claim } from "./turns.ts";
+import type { Claim } from "./claim-turn.ts";
 
 /**
  * Hands the messages that steer to the running attempt. Returns those after the first `received`, in order, so that a
