@@ -231,15 +231,4 @@ describe("functions of the running turn", () => {
     ]);
   });
 
-  test("a tool runs without events if the worker's context has no tool", async () => {
-    const parameters = { type: "object" };
-    const double = tool({ name: "double", description: "Doubles.", parameters, run: (n: number) => n * 2 });
-    const slot = Symbol.for("dari.agent.context");
-    Object.defineProperty(globalThis, slot, { value: { messageId: "msg_1" }, configurable: true });
-    try {
-      await expect(double(2)).resolves.toBe(4);
-    } finally {
-      Reflect.deleteProperty(globalThis, slot);
-    }
-  });
 });
