@@ -1,4 +1,4 @@
-// The plain HTTP calls of the quickstart, shown as the curl command that does the same.
+// The plain HTTP calls of the quickstart. With --verbose, they are shown as the curl command that does the same.
 
 import { command, reply } from "./show.ts";
 
@@ -28,7 +28,9 @@ export function createHttp({ apiUrl, apiKey, signal }: HttpOptions): Http {
     const response = await fetch(`${apiUrl}${path}`, { ...init, signal });
     const json = (await response.json()) as Json;
     reply(json);
-    if (!response.ok) throw new Error(`${init.method ?? "GET"} ${path} answered ${response.status}`);
+    if (!response.ok) {
+      throw new Error(`${init.method ?? "GET"} ${path} answered ${response.status}: ${JSON.stringify(json)}`);
+    }
     return json;
   };
   return {

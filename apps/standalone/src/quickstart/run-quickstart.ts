@@ -30,7 +30,7 @@ async function run(signal: AbortSignal, stack: AsyncDisposableStack, stopNow: Ab
   const config = readStandaloneConfig(callerDirectory());
   graceMs = config.shutdownGraceMs;
   heading("Starting Dari");
-  const connection = await connect(config, stack, { signal, stopNow });
+  const { connection, isOurs } = await connect(config, stack, { signal, stopNow });
   const common = {
     apiUrl: connection.api_url,
     apiKey: connection.api_key,
@@ -42,33 +42,37 @@ async function run(signal: AbortSignal, stack: AsyncDisposableStack, stopNow: Ab
   const examples = [{ language: "TypeScript", example: "examples/support-agent-ts" }];
   if (await hasPython(config)) examples.push({ language: "Python", example: "examples/support-agent-python" });
   else say("\nNo Python 3.10 or newer was found, so the Python example is left out.");
-  for (const example of examples) {
-    await sixSteps({ ...common, ...example });
-  }
+  const pages: string[] = [];
+  for (const example of examples) pages.push(await sixSteps({ ...common, ...example }));
   heading(`Done in ${((performance.now() - startedAt) / 1_000).toFixed(1)} s. Next:`);
-  say("  npm start                            keep the platform up");
-  say("  npm run dari -- init my-agent        write an agent of your own");
-  say("  npm run dari -- deploy my-agent      and deploy it");
+  const install = `curl -fsSL ${connection.api_url}/install.sh | sh`;
+  const next = (line: string, what: string): void => say(`  ${line.padEnd(install.length)}  ${what}`);
+  if (isOurs) next("npm start", "keep the platform running; use another terminal for the rest");
+  next(install, "install the dari command");
+  next("dari init my-agent", "write an agent of your own");
+  next("dari deploy my-agent", "and deploy it");
+  heading(isOurs ? "The sessions in the console, while `npm start` runs:" : "The sessions in the console:");
+  for (const page of pages) say(`  ${page}`);
 }
 
-/** Connects to the platform that already runs on this data directory, or starts one. */
+/** Connects to the platform that already runs on this data directory, or starts one (`isOurs`), which ends with us. */
 async function connect(
   config: StandaloneConfig,
   stack: AsyncDisposableStack,
   stops: { readonly signal: AbortSignal; readonly stopNow: AbortSignal },
-): Promise<Connection> {
+): Promise<{ readonly connection: Connection; readonly isOurs: boolean }> {
   const free = config.port !== 0 && (await isPortFree(config.port));
   try {
     const chosen = free ? config : { ...config, port: 0 };
     const platform = await startPlatform(chosen, (text) => say(`· ${text}`), stack, stops);
     say(`· ready at ${platform.connection.api_url}, turns by ${platform.delivery}, agents run ${platform.isolation}`);
     for (const missing of platform.missing) say(`  ${missing}`);
-    return platform.connection;
+    return { connection: platform.connection, isOurs: true };
   } catch (error) {
     const running = error instanceof DataDirInUseError ? await readConnection(config.dataDir) : undefined;
     if (running === undefined) throw error;
     say(`· using the platform that runs at ${running.api_url}`);
-    return running;
+    return { connection: running, isOurs: false };
   }
 }
 

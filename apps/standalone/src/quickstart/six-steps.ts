@@ -4,7 +4,7 @@ import path from "node:path";
 import { ApiError, createClient, eachRow } from "@dari/client";
 import type { Environment } from "@dari/runtime";
 import { createHttp } from "./http.ts";
-import { dari, heading, say } from "./show.ts";
+import { dari, heading, outcome, say } from "./show.ts";
 
 export interface SixSteps {
   readonly apiUrl: string;
@@ -24,32 +24,35 @@ Please refund one of the two charges.
 Ada
 `;
 
-/** @throws when any step fails. */
-export async function sixSteps(options: SixSteps): Promise<void> {
-  const { apiUrl, apiKey } = options;
+/**
+ * Returns the session's page in the console.
+ * @throws when any step fails.
+ */
+export async function sixSteps(options: SixSteps): Promise<string> {
+  const { apiUrl, apiKey, language } = options;
   const http = createHttp(options);
+  const done = (number: number, what: string): void => say(`${language} ${number}/6  ${what}`);
 
-  heading(`${options.language} 1/6  Deploy the agent in ${options.example}`);
+  heading(`${language} 1/6  Deploy the agent in ${options.example}`);
   // The example's folder may have been deployed to another platform, and its agent from another checkout.
   const name = path.basename(options.example);
   const target = (await isAgentThere(options, name)) ? ["--agent", name] : ["--new", name];
-  const deployed = await dari(["deploy", options.example, ...target, "--json"], {
+  const printed = await dari(["deploy", options.example, ...target, "--json"], {
     apiUrl,
     apiKey,
     cwd: options.checkout,
     environment: options.environment,
     signal: options.signal,
   });
-  const deploymentId = text(JSON.parse(deployed) as Record<string, unknown>, "deployment_id");
+  const deployed = JSON.parse(printed) as { deployment_id: string; timings_ms: { total: number } };
+  outcome(`${name} is ready after ${(deployed.timings_ms.total / 1_000).toFixed(1)} s`);
 
-  heading(`${options.language} 2/6  Create a session`);
-  const session = text(await http.post(`/v1/deployments/${deploymentId}/sessions`), "id");
+  const session = text(await http.post(`/v1/deployments/${deployed.deployment_id}/sessions`), "id");
+  done(2, `Create a session: ${session}`);
 
-  heading(`${options.language} 3/6  Upload a file`);
-  say(`ticket.txt:\n${ticket.replace(/^/gm, "  ").trimEnd()}`);
   const file = text(await http.upload("/v1/files", "ticket.txt", ticket), "id");
+  done(3, `Upload a file: ticket.txt is ${file}`);
 
-  heading(`${options.language} 4/6  Send a message with text and the file`);
   const message = await http.post(`/v1/sessions/${session}/messages`, {
     parts: [
       { type: "text", text: "Read the ticket and draft a reply." },
@@ -58,16 +61,28 @@ export async function sixSteps(options: SixSteps): Promise<void> {
     metadata: { source: "quickstart" },
   });
   if (message["status"] !== "completed") throw new Error(`the message ended as ${String(message["status"])}`);
+  const { parts } = message["output"] as { parts: { text?: string }[] };
+  done(4, "Send a message with text and the file. The agent answered:");
+  outcome(parts.map((part) => part.text).join(""));
 
-  heading(`${options.language} 5/6  List what the agent wrote`);
-  await http.get(`/v1/sessions/${session}/files?path=/output`);
+  const { entries } = await http.get(`/v1/sessions/${session}/files?path=/output`);
+  done(5, `List what the agent wrote: ${(entries as Entry[]).map(describe).join(", ")}`);
 
-  heading(`${options.language} 6/6  See which files the message changed`);
   const changed = await http.get(`/v1/messages/${text(message, "id")}/files`);
-  const files = changed["files_changed"] as { path: string }[];
+  const files = changed["files_changed"] as (Entry & { change: string })[];
   if (!files.some((one) => one.path === "/output/reply.md"))
     throw new Error("the agent did not write /output/reply.md");
-  say(`\nThe session in the console: ${apiUrl}/console/sessions/${session}`);
+  done(6, `See which files the message changed: ${files.map((one) => `${one.change} ${one.path}`).join(", ")}`);
+  return `${apiUrl}/console/sessions/${session}`;
+}
+
+interface Entry {
+  readonly path: string;
+  readonly size_bytes: number;
+}
+
+function describe({ path: at, size_bytes: bytes }: Entry): string {
+  return `${at} (${bytes} bytes)`;
 }
 
 async function isAgentThere({ apiUrl, apiKey, signal }: SixSteps, name: string): Promise<boolean> {
@@ -92,7 +107,7 @@ function text(json: Record<string, unknown>, key: string): string {
  */
 export async function addCredentials(options: Omit<SixSteps, "example" | "language">): Promise<void> {
   const { apiUrl, apiKey, checkout, environment, signal } = options;
-  heading("Credentials that the agents' dari.yml names");
+  heading("Adding the credentials that the agents' dari.yml names");
   const client = createClient({ apiUrl, apiKey });
   const existing = new Set<string>();
   for await (const { name } of eachRow((page) => client.listCredentials("current", page, { signal }))) {
@@ -100,7 +115,7 @@ export async function addCredentials(options: Omit<SixSteps, "example" | "langua
   }
   for (const name of ["QUICKSTART_MODEL_KEY", "QUICKSTART_API_TOKEN"]) {
     if (existing.has(name)) {
-      say(`kept ${name}`);
+      outcome(`kept ${name}`);
       continue;
     }
     const input = `quickstart-value-of-${name.toLowerCase()}`;
@@ -112,5 +127,6 @@ export async function addCredentials(options: Omit<SixSteps, "example" | "langua
       input,
       signal,
     });
+    outcome(`added ${name}`);
   }
 }
