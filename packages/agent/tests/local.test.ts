@@ -230,5 +230,4 @@ describe("functions of the running turn", () => {
       JSON.stringify(deep),
     ]);
   });
-
 });
