@@ -16,7 +16,7 @@ import { limitUnauthenticated } from "./http/limit-unauthenticated.ts";
 import { mcpHandlers } from "./mcp/mcp.ts";
 import type { BoardQueue } from "./ops/board-call.ts";
 import { mountOps } from "./ops/mount-ops.ts";
-import { mountPackages } from "./packages.ts";
+import { mountPackages, type PackagesOptions } from "./packages.ts";
 import { mountReference } from "./reference/mount-reference.ts";
 import { mountOAuth } from "./oauth/mount-oauth.ts";
 import { openAiChatHandlers } from "./openai/chat-completions.ts";
@@ -94,7 +94,7 @@ const handlers: Handlers = {
   ...workspaceHandlers,
 };
 
-export interface AppOptions {
+export interface AppOptions extends PackagesOptions {
   /** Aborts when the server drains. Calls that wait for a message are then answered with its current state. */
   readonly draining?: AbortSignal;
   readonly settings?: Partial<CallSettings>;
@@ -106,8 +106,6 @@ export interface AppOptions {
   readonly oidc?: OidcSettings | undefined;
   /** Directory of the built console, served at /console (default: where this checkout builds it). */
   readonly consoleDir?: string | undefined;
-  /** Directory of the built packages, served at /packages (default: where this checkout builds them). */
-  readonly packagesDir?: string | undefined;
 }
 
 export function createApp(control: Control, options: AppOptions = {}): Express {
@@ -136,7 +134,7 @@ export function createApp(control: Control, options: AppOptions = {}): Express {
   mountOps(app, { control, metrics: options.metrics, queue: options.queue });
   mountSignIn(app, control, options.oidc && createOidcProvider(options.oidc));
   mountConsole(app, options.consoleDir);
-  mountPackages(app, control, options.packagesDir);
+  mountPackages(app, control, options);
   app.use(refuseUnknownRoute);
   app.use(createErrorHandler(control));
   return app;

@@ -1,13 +1,20 @@
 // The script that installs the command for the user who runs it: `curl -fsSL <platform>/install.sh | sh`.
 
-/** Renders the script. `url`: the platform's address. It must have no quotes. */
-export function renderInstallScript(url: string): string {
+/**
+ * Renders the script. `url`: the platform's address. `connectionFile`: where the platform saved its address and key,
+ * if the caller is on the same machine. The script copies no key: if its user can read the file, it writes the path.
+ */
+export function renderInstallScript(url: string, connectionFile: string | undefined): string {
+  const remembered = { api_url: url, connection_file: connectionFile };
   return `#!/bin/sh
 # Installs the dari command of this platform for the current user: curl -fsSL ${url}/install.sh | sh
-# It writes dari.cjs to ~/.local/share/dari, and a link to it to ~/.local/bin (or to $DARI_INSTALL_DIR).
+# It writes dari.cjs to ~/.local/share/dari, and a link to it to ~/.local/bin (or to $DARI_INSTALL_DIR). The command
+# remembers the platform in ~/.config/dari/platform.json.
 set -eu
 
-platform='${url}'
+platform=${quote(url)}
+connection=${quote(connectionFile ?? "")}
+remembered=${quote(JSON.stringify({ api_url: url }))}
 
 fail() {
   printf 'dari: %s\\n' "$*" >&2
@@ -43,10 +50,26 @@ main() {
     *":$bin:"*) ;;
     *) printf 'Add it to your PATH: export PATH="%s:$PATH"\\n' "$bin" ;;
   esac
-  printf 'Next: dari auth login --api-url %s\\n' "$platform"
+  config=\${DARI_CONFIG_DIR:-\${XDG_CONFIG_HOME:-$HOME/.config}/dari}
+  next="dari auth login --api-url $platform"
+  if [ -n "$connection" ] && [ -r "$connection" ]; then
+    remembered=${quote(JSON.stringify(remembered))}
+    # A saved sign-in is used instead.
+    [ -e "$config/connection.json" ] || next='dari init my-agent'
+  fi
+  umask 077
+  mkdir -p "$config"
+  printf '%s\\n' "$remembered" >"$draft/platform.json"
+  mv -f "$draft/platform.json" "$config/platform.json"
+  printf 'Next: %s\\n' "$next"
 }
 
 # Runs only if the script has arrived in full.
 main
 `;
+}
+
+/** Quotes text for a shell. */
+function quote(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -7,6 +7,7 @@ import path from "node:path";
 import type { Express, NextFunction, Request, Response } from "express";
 import { countPublicCall } from "./http/limit-unauthenticated.ts";
 import { renderInstallScript } from "./install-script.ts";
+import { isLoopback } from "./sign-in/oidc-provider.ts";
 
 /** Where this checkout builds the packages. */
 const checkoutsOwn = path.resolve(import.meta.dirname, "../../../packages/packaging/dist");
@@ -26,16 +27,27 @@ interface BuiltPackage {
   readonly sha256: string;
 }
 
+export interface PackagesOptions {
+  /** Directory of the built packages (default: where this checkout builds them). */
+  readonly packagesDir?: string | undefined;
+  /** Where a platform of one machine saves its address and key; only callers on this machine learn the path. */
+  readonly connectionFile?: string | undefined;
+}
+
 /**
  * Serves `/install.sh`, and the packages below `/packages`. Each request reads the directory, so packages that are
  * built later are found.
  */
-export function mountPackages(app: Express, control: Control, directory: string = checkoutsOwn): void {
+export function mountPackages(app: Express, control: Control, options: PackagesOptions): void {
+  const { packagesDir: directory = checkoutsOwn, connectionFile } = options;
   app.get(["/install.sh", "/packages", "/packages/*file"], countCall);
   app.get("/install.sh", async (request, response) => {
     await listPackages(directory);
     setHeaders(response, "text/x-shellscript; charset=utf-8");
-    response.vary("host").send(renderInstallScript(platformUrl(control, request)));
+    const url = platformUrl(control, request);
+    const isLocal = connectionFile !== undefined && isOnThisMachine(control, request, url);
+    if (isLocal) response.set("cache-control", "no-store");
+    response.vary("host").send(renderInstallScript(url, isLocal ? connectionFile : undefined));
   });
   app.get("/packages", async (request, response) => {
     const built = await listPackages(directory);
@@ -90,6 +102,14 @@ function platformUrl({ publicUrl }: Control, request: Request): string {
   if (!plainHost.test(host) || new URL(publicUrl).host === host) return publicUrl;
   // request.protocol is X-Forwarded-Proto as a client or a proxy wrote it, so it is not used here.
   return `${request.secure ? "https" : "http"}://${host}`;
+}
+
+/** Returns whether the caller connects from this machine, to a platform for this machine, and not through a proxy. */
+function isOnThisMachine({ publicUrl }: Control, request: Request, url: string): boolean {
+  const address = request.socket.remoteAddress ?? "";
+  const isForwarded = ["forwarded", "x-forwarded-for", "via"].some((name) => request.get(name) !== undefined);
+  const isFromHere = address === "::1" || /^(::ffff:)?127\./.test(address);
+  return isFromHere && !isForwarded && [publicUrl, url].every((each) => isLoopback(new URL(each)));
 }
 
 function renderIndex(built: readonly BuiltPackage[], url: string): string {

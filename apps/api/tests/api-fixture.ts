@@ -78,6 +78,7 @@ export interface TestApiOptions {
   readonly consoleDir?: string;
   /** Served at /packages. */
   readonly packagesDir?: string;
+  readonly connectionFile?: string;
   /** The identity provider. */
   readonly oidc?: OidcSettings;
 }
@@ -137,6 +138,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
       queue: options.queue,
       consoleDir: options.consoleDir,
       packagesDir: options.packagesDir,
+      connectionFile: options.connectionFile,
       oidc: options.oidc,
       ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     },

@@ -1,5 +1,6 @@
-// Finds the platform's address and key: in options, then in the environment, then in what was saved, then from a
-// platform that runs in this directory. No other file reads the environment.
+// Finds the platform's address and key: in options, then in the environment, then in what was saved, then from the
+// platform that the command was installed from, then from a platform that runs in this directory. No other file reads
+// the environment.
 
 import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -34,14 +35,15 @@ export async function findConnection(options: ConnectionOptions, environment: En
   const apiKey = options.apiKey ?? nonEmpty(environment["DARI_API_KEY"]);
   const wanted = apiUrl === undefined ? undefined : normalizeApiUrl(apiUrl);
   if (apiKey !== undefined && wanted !== undefined) return { apiUrl: wanted, apiKey };
-  for (const path of connectionFiles(environment)) {
+  const installed = await readInstalledFrom(environment);
+  for (const path of connectionFiles(environment, installed?.connectionFile)) {
     const found = await readConnectionFile(path, path === environment["DARI_CONNECTION_FILE"]);
     if (found === undefined || (wanted !== undefined && wanted !== found.apiUrl)) continue;
     // A platform that stores its data in this directory has a loopback address. Another address is not to be trusted.
     if (path === localConnectionFile(environment) && !isLoopback(found.apiUrl)) continue;
     return { apiUrl: found.apiUrl, apiKey: apiKey ?? found.apiKey };
   }
-  return { apiUrl: wanted ?? defaultApiUrl, apiKey };
+  return { apiUrl: wanted ?? installed?.apiUrl ?? defaultApiUrl, apiKey };
 }
 
 /** Saves a connection, readable only by its owner. Returns the file's path. */
@@ -74,11 +76,27 @@ export function normalizeApiUrl(text: string): string {
   return text.trim().replace(/\/+$/, "");
 }
 
-function connectionFiles(environment: Environment): string[] {
+function connectionFiles(environment: Environment, ofInstalled: string | undefined): string[] {
   const named = nonEmpty(environment["DARI_CONNECTION_FILE"]);
   if (named !== undefined) return [named];
   // The user's saved connection comes first, because this directory can be someone else's repository.
-  return [join(configDirectory(environment), "connection.json"), localConnectionFile(environment)];
+  const own = [join(configDirectory(environment), "connection.json"), ofInstalled ?? ""];
+  return [...own, localConnectionFile(environment)].filter((path) => path !== "");
+}
+
+interface InstalledFrom {
+  readonly apiUrl: string;
+  /** Where that platform saves its connection, if it runs on this machine. */
+  readonly connectionFile: string | undefined;
+}
+
+/** Reads what `install.sh` wrote: the platform that the command was installed from. */
+async function readInstalledFrom(environment: Environment): Promise<InstalledFrom | undefined> {
+  const path = join(configDirectory(environment), "platform.json");
+  const content = parseObject(await readFile(path, "utf8").catch(() => ""));
+  const { api_url: apiUrl, connection_file: file } = content ?? {};
+  if (typeof apiUrl !== "string") return undefined;
+  return { apiUrl: normalizeApiUrl(apiUrl), connectionFile: typeof file === "string" ? file : undefined };
 }
 
 /** Returns where a platform saves its connection that was started in this directory, or with this DARI_DATA_DIR. */

@@ -1,6 +1,6 @@
 // `dari auth`: signing in with the browser, what is saved, and signing out.
 
-import { readFile, stat } from "node:fs/promises";
+import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -150,4 +150,31 @@ test.each([
   expect([run.code, JSON.parse(run.stdout)]).toEqual([0, { api_url: platform.url, ended, path }]);
   expect(platform.seen).toEqual([{ call: "DELETE /v1/me/sign-in", body: undefined, key: "Bearer dari_k" }]);
   await expect(stat(path)).rejects.toThrow(/ENOENT/);
+});
+
+test("a sign-in comes first, then the platform of install.sh, then the platform of this directory", async () => {
+  await using platform = await startPlatform({ "GET /v1/me": [[200, me]] });
+  const connection = (key: string): string => JSON.stringify({ api_url: platform.url, api_key: key });
+  await using root = await temporaryTree({
+    "platform/connection.json": connection("dari_installed"),
+    "home/.dari-data/connection.json": connection("dari_here"),
+  });
+  const home = join(root.path, "home");
+  const config = join(home, ".config", "dari");
+  await mkdir(config, { recursive: true });
+  const remember = (more: object): Promise<void> =>
+    writeFile(join(config, "platform.json"), JSON.stringify({ api_url: platform.url, ...more }));
+  const status = () => runDari(["auth", "status"], { cwd: home });
+  const file = join(root.path, "platform", "connection.json");
+  await remember({ connection_file: file });
+  await status();
+  await remember({});
+  await status();
+  await rm(join(home, ".dari-data"), { recursive: true });
+  expect((await status()).stdout).toContain(platform.url);
+  await remember({ connection_file: file });
+  await writeFile(join(config, "connection.json"), connection("dari_signed_in"));
+  await status();
+  const keys = platform.seen.map(({ key }) => key);
+  expect(keys).toEqual(["Bearer dari_installed", "Bearer dari_here", undefined, "Bearer dari_signed_in"]);
 });

@@ -140,9 +140,10 @@ describe.each(isNightly() ? ([20, 22, 24] as const) : ([24] as const))("the comm
   test("one line installs it, and it lists agents and serves MCP", async () => {
     const installed = await sh(`curl -fsSL ${platform.apiUrl}/install.sh | sh`);
     expect(installed).toMatchObject({ code: 0, stderr: "" });
-    expect(installed.stdout).toContain(`in ${home}/.local/bin\nNext: dari auth login --api-url ${platform.apiUrl}\n`);
+    expect(installed.stdout).toContain(`in ${home}/.local/bin\nNext: dari init my-agent\n`);
     expect((await sh("dari --help")).stdout).toContain("Usage: dari");
-    const listed = JSON.parse((await sh("dari agents list --json")).stdout) as unknown;
+    const remembered = "cd / && unset DARI_API_URL DARI_API_KEY && dari agents list --json";
+    const listed = JSON.parse((await sh(remembered)).stdout) as unknown;
     expect(listed).toContainEqual(expect.objectContaining({ id: agentId, name: "echo" }));
     const tools = new Client({ name: "test", version: "1" });
     const command = join(home, ".local/bin/dari");

@@ -39,9 +39,14 @@ export async function lockDataDir(dir: string): Promise<() => Promise<void>> {
   };
 }
 
+/** Returns where the platform of this data directory saves its connection. */
+export function connectionFileOf(dir: string): string {
+  return path.join(dir, connectionName);
+}
+
 export async function readConnection(dir: string): Promise<Connection | undefined> {
   try {
-    return JSON.parse(await readFile(path.join(dir, connectionName), "utf8")) as Connection;
+    return JSON.parse(await readFile(connectionFileOf(dir), "utf8")) as Connection;
   } catch {
     return undefined;
   }
@@ -49,7 +54,7 @@ export async function readConnection(dir: string): Promise<Connection | undefine
 
 /** Writes the file atomically, readable by its owner only. */
 export async function writeConnection(dir: string, connection: Connection): Promise<string> {
-  const file = path.join(dir, connectionName);
+  const file = connectionFileOf(dir);
   const draft = `${file}.${process.pid}`;
   await writeFile(draft, `${JSON.stringify(connection, null, 2)}\n`, { mode: 0o600 });
   await rename(draft, file);

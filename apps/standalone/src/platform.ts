@@ -15,7 +15,14 @@ import { startReconciler } from "@dari/reconciler";
 import { createLogger, openLogFile, serveHealth } from "@dari/runtime";
 import { assembleWorker } from "@dari/worker";
 import { plannedMb, toServiceSettings, type StandaloneConfig } from "./config.ts";
-import { readOrCreateMasterKey, readConnection, lockDataDir, writeConnection, type Connection } from "./data-dir.ts";
+import {
+  connectionFileOf,
+  lockDataDir,
+  readConnection,
+  readOrCreateMasterKey,
+  writeConnection,
+  type Connection,
+} from "./data-dir.ts";
 import { ensureAdminKey } from "./first-key.ts";
 import { sayTurns, type TurnIds, type TurnNames } from "./turn-lines.ts";
 
@@ -156,7 +163,12 @@ async function keepConnection(config: StandaloneConfig, control: Control, apiUrl
 
 function appOptionsOf(config: StandaloneConfig) {
   const { consoleDir, trustedProxies, unauthenticatedPerMinute } = config;
-  return { consoleDir, oidc: readOidcSettings(config), settings: { trustedProxies, unauthenticatedPerMinute } };
+  return {
+    consoleDir,
+    connectionFile: connectionFileOf(config.dataDir),
+    oidc: readOidcSettings(config),
+    settings: { trustedProxies, unauthenticatedPerMinute },
+  };
 }
 
 /** Other machines cannot reach it: both its own and its published address are on loopback. */

@@ -39,8 +39,8 @@ export async function walkFirstDay(
   const installed = await shell.run(`curl -fsSL ${apiUrl}/install.sh | sh`);
   const [, addToPath = ""] = /Add it to your PATH: (export .*)\n/.exec(installed) ?? [];
   await shell.run(addToPath);
-  const [, next = ""] = /Next: (dari auth login .*)\n/.exec(installed) ?? [];
-  await shell.run(next, async () => {
+  // A colleague, who signs in, and not the user who started the platform.
+  await shell.run(`dari auth login --api-url ${apiUrl}`, async () => {
     const [, code = ""] = await shell.sees(/shows this code: ([A-Z]{4}-[A-Z]{4})/);
     await colleague.approve(code);
   });
