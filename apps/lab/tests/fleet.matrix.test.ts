@@ -27,6 +27,11 @@ async function sessionOf(fleet: Fleet, agentId: string): Promise<string> {
 
 const living = (fleet: Fleet): FleetWorker[] => fleet.workers.filter((worker) => worker.isRunning);
 
+/** Starts workers until three run. */
+async function startThreeWorkers(fleet: Fleet): Promise<void> {
+  while (living(fleet).length < 3) await fleet.startWorker();
+}
+
 /** The first turn's worker ends; the second turn finds everything on another worker without a cache. */
 async function moveSession(fleet: Fleet): Promise<void> {
   const { agentId } = await deploy(fleet, scriptAgent());
@@ -73,7 +78,7 @@ describe("a fleet", () => {
   test("continues a session on a worker with empty caches, objects in a directory", () => moveSession(fleet));
 
   atNight(test)("runs twenty messages of one session over three workers one after the other, in order", async () => {
-    await Promise.all([fleet.startWorker(), fleet.startWorker()]);
+    await startThreeWorkers(fleet);
     const session = await sessionOf(fleet, agentId);
     await playScript(fleet, session, [["write", "log", ""]]);
     const sent: MessageRecord[] = [];
@@ -95,6 +100,7 @@ describe("a fleet", () => {
   });
 
   test("gives many sessions to all of its workers", async () => {
+    await startThreeWorkers(fleet);
     const sessions = await Promise.all(Array.from({ length: 12 }, () => sessionOf(fleet, agentId)));
     const point = "all-workers";
     const sent = await Promise.all(sessions.map((session) => start(fleet, session, [["meet", meeting.urlOf(point)]])));
