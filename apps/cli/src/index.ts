@@ -1,3 +1,3 @@
 // The command as a library, for programs that deploy a directory as `dari deploy` does.
 
-export { buildBundle } from "./bundle/bundle.ts";
+export { buildBundle } from "./bundle/pack-bundle.ts";

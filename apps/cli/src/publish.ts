@@ -3,7 +3,7 @@
 import { type Client, ApiError } from "@dari/client";
 import type { Manifest, SourceSnapshotCreated, VersionRecord } from "@dari/contract";
 import { openAsBlob } from "node:fs";
-import type { Bundle } from "./bundle/bundle.ts";
+import type { Bundle } from "./bundle/pack-bundle.ts";
 import { CliError } from "./exit.ts";
 
 export interface Published {

@@ -4,7 +4,7 @@ import { Kysely, PostgresDialect, sql, type Transaction } from "kysely";
 import pg from "pg";
 import type { DB } from "./generated/schema.ts";
 import { withPreparedStatements } from "./prepared-statements.ts";
-import { createTenants, type Tenants } from "./tenants.ts";
+import { createTenants, type Tenants } from "./tenant-transaction.ts";
 
 /** The pool, or one open transaction. */
 export type Queryable = Kysely<DB> | Transaction<DB>;

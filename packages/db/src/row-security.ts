@@ -4,7 +4,7 @@
 
 import { sql, type QueryExecutorProvider } from "kysely";
 import { schemaName, type Database } from "./database.ts";
-import { organizationSetting, tenantRole as role } from "./tenants.ts";
+import { organizationSetting, tenantRole as role } from "./tenant-transaction.ts";
 
 /** Tables without an organization that calls can read. */
 const readableTables = ["platform_stops"] as const;

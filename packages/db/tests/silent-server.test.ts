@@ -6,7 +6,7 @@ import { Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
 import { clientConfig } from "../src/database.ts";
 import { withPreparedStatements } from "../src/prepared-statements.ts";
-import { createTenants } from "../src/tenants.ts";
+import { createTenants } from "../src/tenant-transaction.ts";
 
 let database: TestDatabase;
 beforeAll(async () => {

@@ -5,7 +5,7 @@ import { probeCandidate, testGuarantee, testCoversSecurityTable } from "@dari/te
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { findProgram } from "../src/launch/find-programs.ts";
-import { assembleFilter } from "../src/seccomp/assemble.ts";
+import { assembleFilter } from "../src/seccomp/assemble-filter.ts";
 import { createBwrapDriver, createLandlockDriver, createOciDriver, type SandboxDriver } from "../src/index.ts";
 import { createChildDriver } from "./child-driver.ts";
 import { makeSlot, nextSaid, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";

@@ -3,7 +3,7 @@
 import type { Client } from "@dari/client";
 import type { Manifest, VersionRecord } from "@dari/contract";
 import type { Command } from "commander";
-import type { Bundle } from "../bundle/bundle.ts";
+import type { Bundle } from "../bundle/pack-bundle.ts";
 import { agentAddress } from "../console-address.ts";
 import { type Context, createContext, type Io } from "../context.ts";
 import { createDeployProgress, type DeployProgress } from "../deploy-progress.ts";
@@ -39,7 +39,7 @@ async function deploy(context: Context, root: string, options: DeployOptions): P
   const progress = createDeployProgress(output);
   const manifest = await readManifest(root);
   // Imported here, so that other commands start without it.
-  const { buildBundle } = await import("../bundle/bundle.ts");
+  const { buildBundle } = await import("../bundle/pack-bundle.ts");
   await using bundle = await buildBundle(root, context.io.environment);
   if (options.dryRun === true) {
     output.result(describeBundle(bundle, manifest), () => renderBundle(bundle));

@@ -2,7 +2,7 @@
 
 import type { Client } from "@dari/client";
 import type { Manifest, VersionRecord } from "@dari/contract";
-import { buildBundle, type Bundle } from "../bundle/bundle.ts";
+import { buildBundle, type Bundle } from "../bundle/pack-bundle.ts";
 import type { Context } from "../context.ts";
 import { CliError } from "../exit.ts";
 import { describeFailedBuild, followBuild, publishVersion, uploadBundle, type Published } from "../publish.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "@dari/client";
 import { openAsBlob } from "node:fs";
-import { buildBundle } from "../bundle/bundle.ts";
+import { buildBundle } from "../bundle/pack-bundle.ts";
 import type { Environment } from "../config.ts";
 import { CliError } from "../exit.ts";
 

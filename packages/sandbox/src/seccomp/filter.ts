@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { assembleFilter, type Architecture, type FilterProfile } from "./assemble.ts";
+import { assembleFilter, type Architecture, type FilterProfile } from "./assemble-filter.ts";
 
 let filter: Buffer | undefined;
 

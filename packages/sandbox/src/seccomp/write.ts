@@ -2,7 +2,7 @@
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { assembleFilter } from "./assemble.ts";
+import { assembleFilter } from "./assemble-filter.ts";
 
 for (const target of ["x64", "arm64"] as const) {
   await writeFile(join(import.meta.dirname, `${target}.bpf`), assembleFilter(target));

@@ -19,7 +19,7 @@ export interface Archive {
 }
 
 /** Writes `files` of `root` to the new file `target`. */
-export async function writeArchive(root: string, files: readonly BundleFile[], target: string): Promise<Archive> {
+export async function packArchive(root: string, files: readonly BundleFile[], target: string): Promise<Archive> {
   const tar = pack();
   const gzip = createGzip({ level: 9 });
   const meter = new Meter();

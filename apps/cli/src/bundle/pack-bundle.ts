@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Environment } from "../config.ts";
-import { type Archive, writeArchive } from "./archive.ts";
+import { type Archive, packArchive } from "./pack-archive.ts";
 import { openGit } from "./git.ts";
 import { type BundleMetadata, collectMetadata } from "./metadata.ts";
 import { type BundleFile, selectFiles } from "./select.ts";
@@ -26,7 +26,7 @@ export async function buildBundle(root: string, environment: Environment, marks:
   const remove = () => rm(temporary, { recursive: true, force: true });
   const archivePath = join(temporary, "bundle.tar.gz");
   try {
-    const archive = await writeArchive(directory, files, archivePath);
+    const archive = await packArchive(directory, files, archivePath);
     return { ...archive, files, metadata, archivePath, [Symbol.asyncDispose]: remove };
   } catch (error) {
     await remove();
