@@ -23,6 +23,7 @@ import {
   writeConnection,
   type Connection,
 } from "./data-dir.ts";
+import { describeMissing } from "./describe-missing.ts";
 import { ensureAdminKey } from "./first-key.ts";
 import { sayTurns, type TurnIds, type TurnNames } from "./turn-lines.ts";
 
@@ -35,7 +36,7 @@ export interface Platform {
   /** How turns reach the worker. */
   readonly delivery: string;
   readonly isolation: string;
-  /** What agents lack on this machine: one sentence each, with the command that provides it. */
+  /** What agents lack on this machine: one sentence for each remedy. */
   readonly missing: readonly string[];
 }
 
@@ -117,7 +118,7 @@ export async function startPlatform(
     logFile,
     delivery: services.queue === undefined ? "direct pull from PostgreSQL" : "BullMQ on Redis",
     isolation: worker.isolation,
-    missing: worker.missing.map(({ what, fix }) => `without ${what}; ${fix}`),
+    missing: describeMissing(worker.missing),
   };
 }
 
