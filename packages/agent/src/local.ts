@@ -6,6 +6,9 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import type { AgentFunction, HistoryEntry, JsonSchema, OutputPart, Part, Usage } from "./types.ts";
 
+/** The platform's default of run.max_turns. */
+const maxTurns = 100;
+
 export interface LocalOptions {
   /** Answers to `requestInput`, by key. */
   readonly answers?: Readonly<Record<string, unknown>>;
@@ -138,7 +141,7 @@ function requestOf(prompt: string, workspace: string, options: LocalOptions): ob
     steps: options.steps ?? [],
   };
   const limits = { ...guestLimits, values: 0 };
-  return { prompt, context, workspace: resolve(workspace), sdk: options.sdk ?? "function", limits };
+  return { prompt, context, workspace: resolve(workspace), sdk: options.sdk ?? "function", limits, maxTurns };
 }
 
 function inboxOf({ inbox = [] }: LocalOptions): { id: string; parts: { type: "text"; text: string }[] }[] {

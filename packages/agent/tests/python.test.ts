@@ -37,6 +37,28 @@ test("its own tests", () => {
   expect([status, stderr.replace(/[^]*\n(?=OK|FAILED)/, "")]).toEqual([0, "OK\n"]);
 });
 
+test("an exported agent of openai-agents runs with the platform's maximum of model requests", () => {
+  // The SDK is replaced, so that it says what it was asked to do.
+  const program = `
+import sys, types
+for name in ["agents.usage", "openai", "openai.types", "openai.types.responses"]:
+    sys.modules[name] = types.ModuleType(name)
+import agents
+sys.modules["agents.usage"].Usage = type("Usage", (), {})
+sys.modules["openai.types.responses"].response_usage = None
+from dari_agent.local import run_locally
+
+def run_streamed(cls, agent, given, **options):
+    raise RuntimeError(f"max_turns: {options['max_turns']}")
+
+agents.Runner.run_streamed = classmethod(run_streamed)
+print(run_locally(agents.Agent(name="A"), "hi", sdk="openai-agents").error["message"])
+`;
+  const sdk = fileURLToPath(new URL("../../harness/tests/agents/openai-python", import.meta.url));
+  const found = python("-c", `import sys; sys.path.insert(0, ${JSON.stringify(sdk)})\n${program}`);
+  expect(found).toMatchObject({ stdout: "RuntimeError: max_turns: 100\n" });
+});
+
 test("the command runs one turn after the other of one session", () => {
   const run = (...args: string[]) => python("-m", "dari_agent", "run", ...args);
   const asked = run("pay");

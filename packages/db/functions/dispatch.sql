@@ -21,7 +21,7 @@ language sql stable as $$
   with fleet as (
     select coalesce(sum(w.slots), 0)::int as slots, count(*)::int as workers,
       (select count(*) from (select 1 from organizations limit 2) o) > 1 as is_shared
-    from workers w where not w.draining
+    from workers w where not w.draining and w.release >= lowest_release()
       and w.seen_at > statement_timestamp() - p_seen_within_ms * interval '1 millisecond'),
   held as (
     select s.organization_id, count(*)::int as in_flight, count(*) filter (where s.is_background)::int as background

@@ -221,8 +221,8 @@ $$;
 
 -- Returns the message, with one attempt more if the running attempt is its first one that ends by the platform's fault
 -- after the entrypoint was called, and the manifest allows it. That attempt counts, so each attempt has a number of its
--- own. Later ones add nothing: a turn that kills its workers must not run forever. The caller
--- holds the session's row lock.
+-- own. Later ones add nothing: a turn that kills its workers must not run forever. The caller holds the session's row
+-- lock.
 create or replace function with_extra_attempt(s sessions, m messages, a attempts, p_failure jsonb) returns messages
 language plpgsql as $$
 begin

@@ -1,7 +1,7 @@
 -- Records an answer that the running attempt got from a model, whose object is stored. A repeated call replaces the
 -- row. Commits synchronously: the next request of the agent may wait for it.
--- p_answer: {digest, ordinal, objectKey, sizeBytes}. Returns stored; full: the message has the maximum number
--- or bytes of recorded answers; refused: the claim is superseded. If it is not stored, the caller deletes the object.
+-- p_answer: {digest, ordinal, objectKey, sizeBytes}. Returns stored; full: the message has the maximum number or bytes
+-- of recorded answers; refused: the claim is superseded. If it is not stored, the caller deletes the object.
 create or replace function record_answer(
   p_session text, p_fence bigint, p_token uuid, p_answer jsonb, p_rows_max int, p_bytes_max bigint
 ) returns text language plpgsql as $$

@@ -37,6 +37,8 @@ _LIMITS = {
     "stepBytes": 256 * 1024,
     "stepBytesPerMessage": 4 * 1024**2,
 }
+# The platform's default of run.max_turns.
+_MAX_TURNS = 100
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,9 @@ def _end_of(
             value = _harness("entrypoint").find_export(frame["entry"], os.getcwd())
         runner = _harness("entrypoint").prepare_runner(value, frame)
         run_async = _harness("event_loop").run_in_own_loop
-        turn = SimpleNamespace(prompt=prompt, context=context, limits=_LIMITS, channel=channel, run_async=run_async)
+        turn = SimpleNamespace(
+            prompt=prompt, context=context, limits=_LIMITS, channel=channel, run_async=run_async, max_turns=_MAX_TURNS
+        )
         os.chdir(frame["workspace"])
         running.context = context
         result = runner(value, turn)

@@ -7,7 +7,7 @@ import { createFit, toText } from "./values.mjs";
 const { stringify } = JSON;
 const nameChars = 200;
 const previewChars = 64 * 1024;
-const errorChars = 8_000;
+export const errorChars = 8_000;
 
 export function createActivity(limits, channel) {
   let recorded = 0;
@@ -94,7 +94,7 @@ export const errorOf = (error) => cutText(toText(error), errorChars);
 /** Returns an error's stack, or its message. */
 export function stackOf(error) {
   const { message, stack } = describeError(error);
-  return cutText(stack || message, errorChars);
+  return stack || message;
 }
 
 const newCallId = () => `call_${Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString("hex")}`;

@@ -29,6 +29,5 @@ describe("code for the previous release", () => {
 
 test("the newest release is the version's", () => {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
-  // Before 1.0, there is no release.
-  if (!version.startsWith("0.")) expect(`${version}.`.startsWith(`${releases.at(-1)}.`)).toBe(true);
+  expect(`${version}.`.startsWith(`${releases.at(-1)}.`)).toBe(true);
 });

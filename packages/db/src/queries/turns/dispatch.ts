@@ -155,7 +155,7 @@ export async function getFleetLoad(db: Database, workerSeenWithinMs: number): Pr
       select coalesce(sum((details->>'startsMax')::int), 0)::int as starts,
         case when count(details->>'organizationMax') > 0
           then sum(coalesce((details->>'organizationMax')::int, slots))::int end as organization_max
-      from workers where not draining
+      from workers where not draining and release >= lowest_release()
         and seen_at > statement_timestamp() - ${workerSeenWithinMs} * interval '1 millisecond') w`.execute(db.kysely);
   const { slots = 0, workers = 0, isShared = false, starts = 0, organizationMax = null } = result.rows[0] ?? {};
   const holders = result.rows.flatMap(({ organizationId, weight, maxConcurrency, inFlight, background }) =>

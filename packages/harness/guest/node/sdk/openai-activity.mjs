@@ -1,6 +1,6 @@
 // Records one run of @openai/agents: its requests to models, and the tool calls of their answers.
 
-import { errorOf, msSince, nameOf, stackOf } from "../activity.mjs";
+import { cutText, errorChars, errorOf, msSince, nameOf, stackOf } from "../activity.mjs";
 import { ignoringErrors } from "../errors.mjs";
 import { serverOf } from "./openai-mcp.mjs";
 import { previewAnswer } from "./openai-previews.mjs";
@@ -78,7 +78,8 @@ export class RunRecorder {
   /** The SDK tells the model something else. */
   failTool(callId, name, error) {
     const text = stackOf(error);
-    this.#errors.set(callId, text);
+    this.#errors.set(callId, cutText(text, errorChars));
+    // The log has the whole text: a secret that a cut divides would not be found and removed.
     process.stderr.write(`tool ${name} failed: ${text}\n`);
   }
 

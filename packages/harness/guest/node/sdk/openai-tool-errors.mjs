@@ -14,7 +14,8 @@ export function noticingError(invoke, onError) {
   let last;
   const replace = (value) => ignoringErrors(() => void (Promise.prototype.catch = value));
   replace(function (handle) {
-    last = this;
+    // The SDK's handler is an async function. A tool's own code may handle a promise of its own here.
+    if (handle?.constructor?.name === "AsyncFunction") last = this;
     return method.call(this, handle);
   });
   try {

@@ -12,7 +12,7 @@ from .json_depth import is_deeper
 from .values import Values
 
 _NAME_CHARS = 200
-_ERROR_CHARS = 8_000
+ERROR_CHARS = 8_000
 _PREVIEW_CHARS = 64 * 1024
 # The frame, its data, and the value in it.
 _LEVELS_AROUND = 2
@@ -180,13 +180,13 @@ def name_of(value) -> str | None:
 
 
 def error_of(error: BaseException) -> str:
-    return cut_text(_text_of_error(error), _ERROR_CHARS)
+    return cut_text(_text_of_error(error), ERROR_CHARS)
 
 
 def stack_of(error: BaseException) -> str:
     """Returns an error's stack, or its message."""
     frame = error_frame(error)
-    return cut_text(frame["stack"] or frame["message"], _ERROR_CHARS)
+    return frame["stack"] or frame["message"]
 
 
 def _text_of_error(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from agents import RunHooks
 
-from ..activity import error_of, ms_since, name_of, stack_of
+from ..activity import ERROR_CHARS, cut_text, error_of, ms_since, name_of, stack_of
 from .openai_chat import finish_reason_after, last_answer
 from .openai_mcp import note_tools, server_of
 from .openai_stream import RecordedStream
@@ -109,7 +109,9 @@ class RecordedRun(RunHooks):
 
     def fail_tool(self, call_id: str, error: BaseException) -> None:
         """A tool has raised an error, and the SDK tells the model something else."""
-        self._errors[call_id] = text = stack_of(error)
+        text = stack_of(error)
+        self._errors[call_id] = cut_text(text, ERROR_CHARS)
+        # The log has the whole text: a secret that a cut divides would not be found and removed.
         print(f"tool {self._calls.get(call_id, {}).get('name', '')} failed: {text}", file=sys.stderr, flush=True)
 
     async def on_tool_end(self, context, agent, tool, result) -> None:
