@@ -92,7 +92,8 @@ async function takeKept(copies: Copies, { dir, limits }: OpenDisk, key: string):
   // Remove the entry before the first await, so that only one turn gets the directory.
   copies.kept.delete(found);
   copies.sizeBytes -= found.bytes;
-  // Wait until a write gets a later ctime than keeping the directory gave its files. Timers can fire a millisecond early.
+  // Wait until a write gets a later ctime than keeping the directory gave its files. A timer can fire a millisecond
+  // early.
   while (Date.now() < found.scan.takenAtMs) await delay(found.scan.takenAtMs - Date.now());
   try {
     await mkdir(dirname(dir), { recursive: true });
